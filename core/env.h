@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_ENV_H
+#define CORE_ENV_H
+
+#include "core/log.h"
+#include "core/loop.h"
+#include "core/pool.h"
+#include "core/rand.h"
+#include "core/stats.h"
+
+/*
+ * Everything of the world that a node, its layers and its sessions may touch:
+ * time and descriptors (loop), packet buffers (pool), randomness, the log, the
+ * counters.  A real node has one; the bench gives each of its nodes one on a
+ * common virtual loop, with a seeded source of randomness.
+ *
+ * Members are never NULL and outlive everything that holds the env.
+ */
+struct core_env {
+	struct core_loop *loop;
+	struct core_pool *pool;
+	struct core_rand *rand;
+	struct core_log *log;
+	struct core_stats *stats;
+};
+
+/* A whole env of its own, on loop.  seed 0: RAND_bytes(); else a repeatable
+ * stream (tests and simulator only).  0 or MUSES_ENOMEM. */
+int core_env_open(struct core_env *env, struct core_loop *loop, uint64_t seed);
+/* Complains (returns the number) about buffers still out. */
+size_t core_env_close(struct core_env *env);
+
+#endif

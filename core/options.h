@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_OPTIONS_H
+#define CORE_OPTIONS_H
+
+#include "core/loader.h"
+
+#include <jansson.h>
+
+/*
+ * JSON object + option table -> a plugin's config struct, or one sentence.
+ * Opens and reads the files that MUSES_TYPE_FILE rows name.
+ */
+struct core_options; /* What the struct points to: strings, lists, file contents. */
+
+/* How a MUSES_TYPE_LAYER value becomes a layer; given by core/pipeline.c. */
+typedef struct muses_layer *core_options_inner_fn(void *user, const json_t *object,
+                                                  const char *path, char *why,
+                                                  size_t why_size);
+
+struct core_options_place {
+	const char *path;   /* "pipeline.transport[0]": for sentences. */
+	const char *folder; /* Relative file names start here. */
+	core_options_inner_fn *inner;
+	void *user;
+};
+
+/* Fill a new struct of plugin->config_size bytes from object, whose "plugin" key
+ * is skipped.  Every other key must be in the table.  On success *options owns
+ * what *config points to; free with core_options_free(), which cleanses secret
+ * files.  0, MUSES_ECONFIG, MUSES_ENOMEM. */
+int core_options_read(const struct muses_plugin *plugin, const json_t *object,
+                      const struct core_options_place *place, void **config,
+                      struct core_options **options, char *why, size_t why_size);
+void core_options_free(struct core_options *options, void *config);
+/* Is the table well-formed?  (Names unique and valid, defaults in range.) */
+bool core_options_sane(const struct muses_option *option, size_t config_size, char *why,
+                       size_t why_size);
+/* As rows of text for `muses plugins NAME` and for manual pages. */
+void core_options_print(const struct muses_option *option, void *file);
+
+#endif
