@@ -24,10 +24,16 @@ struct core_env {
 	struct core_stats *stats;
 };
 
-/* A whole env of its own, on loop.  seed 0: RAND_bytes(); else a repeatable
+/* Bound of the pool until somebody says otherwise. */
+#define CORE_ENV_POOL_BYTES ((size_t)64 << 20)
+
+/* A whole env of its own, on loop.  seed 0: real randomness; else a repeatable
  * stream (tests and simulator only).  0 or MUSES_ENOMEM. */
 int core_env_open(struct core_env *env, struct core_loop *loop, uint64_t seed);
 /* Complains (returns the number) about buffers still out. */
 size_t core_env_close(struct core_env *env);
+/* What muses_count() does for layers, for parts of the core: count, and log at
+ * debug level, at most once a second for each reason. */
+void core_env_count(struct core_env *env, const char *who, const char *reason);
 
 #endif

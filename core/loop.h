@@ -29,13 +29,16 @@ uint64_t core_loop_wall_clock(const struct core_loop *loop);
 
 /* One turn; waits at most max_wait_ns (UINT64_MAX: as long as it takes). */
 void core_loop_turn(struct core_loop *loop, uint64_t max_wait_ns);
-/* Turn until core_loop_stop(). */
+/* Turn until core_loop_stop(); on the virtual clock also until nothing is left
+ * that could happen. */
 void core_loop_run(struct core_loop *loop);
 void core_loop_stop(struct core_loop *loop);
 /* Virtual: live through span_ns; every timer due by then has fired when it
- * returns, in order of time, then of arming. */
+ * returns, in order of time, then of arming.  Time stands still while watched
+ * descriptors are ready, for at most 100 turns. */
 void core_loop_advance(struct core_loop *loop, uint64_t span_ns);
-/* When the next timer is due; UINT64_MAX: none.  Pending tasks: now. */
+/* When the next timer is due; UINT64_MAX: none.  Tasks or ready watches pending:
+ * now. */
 uint64_t core_loop_next(const struct core_loop *loop);
 
 /* As muses_timer_init() and its like, for the core, which has no layer. */

@@ -23,8 +23,12 @@ struct core_pool_counts {
 	uint64_t refused;  /* Requests above the bound. */
 };
 
-/* bound_bytes: most bytes of blocks out at once.  NULL when out of memory. */
+/* bound_bytes: most bytes of blocks out at once, and of blocks out and idle
+ * together; windows that split off take at most a quarter of it besides.  NULL
+ * when out of memory. */
 struct core_pool *core_pool_open(size_t bound_bytes);
+/* Another bound; what is out stays out, even when it is more. */
+void core_pool_set_bound(struct core_pool *pool, size_t bound_bytes);
 /* Frees everything, also what is still out; returns how many buffers were. */
 size_t core_pool_close(struct core_pool *pool);
 struct muses_buf *core_buf_new(struct core_pool *pool, size_t head, size_t room);

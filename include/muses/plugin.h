@@ -177,6 +177,7 @@ struct muses_task {
 	muses_task_fn *run;
 	/* The rest is the core's. */
 	void *loop;
+	struct muses_layer *layer;
 	struct muses_task *next, **link;
 };
 void muses_task_init(struct muses_layer *l, struct muses_task *t, muses_task_fn *run);
