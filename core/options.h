@@ -5,6 +5,7 @@
 #include "core/loader.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /*
  * JSON object + option table -> a plugin's config struct, or one sentence.
@@ -17,10 +18,15 @@ typedef struct muses_layer *core_options_inner_fn(void *user, const json_t *obje
                                                   const char *path, char *why,
                                                   size_t why_size);
 
+/* Is text an address of the layer whose options are being read? */
+typedef bool core_options_address_fn(void *user, const char *text, char *why,
+                                     size_t why_size);
+
 struct core_options_place {
 	const char *path;   /* "pipeline.transport[0]": for sentences. */
 	const char *folder; /* Relative file names start here. */
-	core_options_inner_fn *inner;
+	core_options_inner_fn *inner;     /* NULL: nested layers are refused. */
+	core_options_address_fn *address; /* Called after inner; NULL: not checked. */
 	void *user;
 };
 
@@ -32,10 +38,16 @@ int core_options_read(const struct muses_plugin *plugin, const json_t *object,
                       const struct core_options_place *place, void **config,
                       struct core_options **options, char *why, size_t why_size);
 void core_options_free(struct core_options *options, void *config);
-/* Is the table well-formed?  (Names unique and valid, defaults in range.) */
+/* Is key the name of a file that may change while the node runs? */
+bool core_options_reloads(const struct muses_option *option, const char *key);
+/* Is the table well-formed?  (Names unique and valid, defaults in range, every
+ * row inside the struct.)  Looks at 128 rows at most. */
 bool core_options_sane(const struct muses_option *option, size_t config_size, char *why,
                        size_t why_size);
-/* As rows of text for `muses plugins NAME` and for manual pages. */
-void core_options_print(const struct muses_option *option, void *file);
+/* As rows of text for `muses plugins NAME`: key, type, range, unit, default and
+ * help. */
+void core_options_print(const struct muses_option *option, FILE *file);
+/* The same as a list in the language of man(7), for the plugin's page. */
+void core_options_print_man(const struct muses_option *option, FILE *file);
 
 #endif

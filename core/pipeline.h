@@ -59,10 +59,22 @@ int core_pipeline_check(struct core_pipeline **pipeline, struct core_loader *loa
 int core_pipeline_open(struct core_pipeline *p, struct core_env *env,
                        struct core_links *links, const struct core_layer_up *up,
                        const struct muses_id *node_id, const char *node_name);
+/* What can be told once the layers are open: is there a suite on offer, is none
+ * offered twice, does an insecure one stay on this machine?  0, or MUSES_ECONFIG
+ * with why. */
+int core_pipeline_check_suites(const struct core_pipeline *p, char *why, size_t why_size);
+/* Does every link of p stay on this machine? */
+bool core_pipeline_local(const struct core_pipeline *p);
+/* Close what is open, top first; p may be opened again. */
+void core_pipeline_shut(struct core_pipeline *p);
 int core_pipeline_start(struct core_pipeline *p); /* Bottom first. */
 void core_pipeline_stop(struct core_pipeline *p); /* Top first. */
-/* Close what is open, top first, and free.  NULL is fine. */
+/* core_pipeline_shut(), and free.  NULL is fine. */
 void core_pipeline_close(struct core_pipeline *p);
+/* Could old become fresh by core_pipeline_reload()?  0, or MUSES_ECONFIG and why
+ * names the key. */
+int core_pipeline_compare(const struct core_pipeline *old, const struct core_pipeline *fresh,
+                          char *why, size_t why_size);
 /* SIGHUP: may p become what object says without touching sessions?  Checks all;
  * on success reloads the files that may change.  Else MUSES_ECONFIG, and why
  * names the key. */
