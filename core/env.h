@@ -8,6 +8,8 @@
 #include "core/rand.h"
 #include "core/stats.h"
 
+struct core_hub;
+
 /*
  * Everything of the world that a node, its layers and its sessions may touch:
  * time and descriptors (loop), packet buffers (pool), randomness, the log, the
@@ -22,6 +24,8 @@ struct core_env {
 	struct core_rand *rand;
 	struct core_log *log;
 	struct core_stats *stats;
+	struct core_hub *hub; /* The virtual wires of the memory transport; NULL (the
+	                       * only member that may be): none.  Set by who opened. */
 };
 
 /* Bound of the pool until somebody says otherwise. */

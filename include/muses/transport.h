@@ -64,6 +64,10 @@ struct muses_transport_ops {
 	void (*inner_writable)(struct muses_layer *l, struct muses_channel *channel);
 	void (*inner_down)(struct muses_layer *l, struct muses_channel *channel,
 	                   const char *reason);
+
+	/* As lossy, where it depends on the configuration or on the channel; the core
+	 * takes the two together.  NULL: lossy says it all. */
+	bool (*channel_lossy)(struct muses_layer *l, const struct muses_channel *channel);
 };
 
 /* ---- upcalls -------------------------------------------------------------- */
