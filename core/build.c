@@ -239,6 +239,20 @@ static int build(struct building *b, char *why, size_t why_size)
 	return 0;
 }
 
+/* check() names the key, "bits: ...": then it is the end of the path. */
+static bool begins_with_key(const struct muses_option *o, const char *reason)
+{
+	for (; o != NULL && o->type != MUSES_TYPE_END; o++) {
+		size_t length = strlen(o->name);
+
+		if (strncmp(reason, o->name, length) == 0 &&
+		    (reason[length] == ':' || reason[length] == '.' ||
+		     reason[length] == '['))
+			return true;
+	}
+	return false;
+}
+
 static int check_layers(const struct core_whole *w, char *why, size_t why_size)
 {
 	uint32_t there = 0;
@@ -261,9 +275,11 @@ static int check_layers(const struct core_whole *w, char *why, size_t why_size)
 			continue;
 		err = plugin->check(place->layer.config, reason, sizeof(reason));
 		if (err != 0)
-			return core_say(why, why_size,
-			                err == MUSES_ENOMEM ? err : MUSES_ECONFIG,
-			                "%s: %s", place->path, reason);
+			return core_say(
+				why, why_size, err == MUSES_ENOMEM ? err : MUSES_ECONFIG,
+				"%s%s%s", place->path,
+				begins_with_key(plugin->options, reason) ? "." : ": ",
+				reason);
 	}
 	return 0;
 }

@@ -40,7 +40,9 @@ struct core_config {
 	enum core_log_form log_form;
 	size_t memory_bytes; /* Bound of the buffer pool. */
 	struct core_pipeline *pipeline; /* Checked, not open. */
-	struct json_t *root; /* Keeps the strings alive. */
+	struct json_t *root; /* As read: for core_config_reloadable(). */
+	/* What works but may not be meant, for the log: "services.ssh.allow ...". */
+	struct muses_list warnings;
 };
 
 /* 0; MUSES_ECONFIG, MUSES_EPLUGIN, MUSES_ESYSTEM, MUSES_ENOMEM with why. */
@@ -51,6 +53,13 @@ int core_config_parse(struct core_config **config, const char *text, size_t size
                       const char *folder, struct core_loader *loader, char *why,
                       size_t why_size);
 void core_config_free(struct core_config *config);
+
+/* What can only be told by layers that are open: a dry run.  Opens them in a world
+ * of its own (open() does no I/O), checks the suites and the names, and closes
+ * them again.  What the layers warn of goes to log (NULL: nowhere).  `muses check`
+ * and `muses node` and a reload call it, so that they agree. */
+int core_config_check_open(struct core_config *config, struct core_log *log, char *why,
+                           size_t why_size);
 /* Are these two the same but for services, forwards, log and reloadable files?
  * Else false, and why names the first key that differs. */
 bool core_config_reloadable(const struct core_config *old, const struct core_config *fresh,

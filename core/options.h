@@ -31,7 +31,9 @@ struct core_options_place {
 };
 
 /* Fill a new struct of plugin->config_size bytes from object, whose "plugin" key
- * is skipped.  Every other key must be in the table.  On success *options owns
+ * is skipped.  Every other key must be in the table.  (A section of the node's
+ * own file is read likewise, by a record of kind MUSES_KINDS; nothing is
+ * skipped.)  On success *options owns
  * what *config points to; free with core_options_free(), which cleanses secret
  * files.  0, MUSES_ECONFIG, MUSES_ENOMEM. */
 int core_options_read(const struct muses_plugin *plugin, const json_t *object,

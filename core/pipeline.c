@@ -96,7 +96,8 @@ void core_pipeline_shut(struct core_pipeline *p)
 			core_log(l->env->log, MUSES_WARN, l->label,
 			         "left timers, tasks or watches armed: count=%zu", left);
 		place->life = CORE_CHECKED;
-		l->plugin->close(l);
+		if (l->plugin->close != NULL)
+			l->plugin->close(l);
 		l->self = NULL;
 	}
 }

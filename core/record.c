@@ -151,9 +151,8 @@ static bool take_plugin(struct muses_plugin *ours, const struct muses_plugin *th
 		         ours->needs);
 		return false;
 	}
-	if (ours->open == NULL || ours->close == NULL) {
-		core_say(why, why_size, 0, "plugin '%s' has no %s()", name,
-		         ours->open == NULL ? "open" : "close");
+	if (ours->open == NULL) {
+		core_say(why, why_size, 0, "plugin '%s' has no open()", name);
 		return false;
 	}
 	return true;

@@ -50,7 +50,8 @@ const char *muses_kind_name(enum muses_kind kind);
 
 /* Do these options, each already in range, make sense together?  Pure: no
  * allocation that outlives the call, no I/O (files are already read).  On a
- * negative answer, why holds one sentence that names the key. */
+ * negative answer, why holds one sentence that begins with the key: "bits: want
+ * 128 or 256, not 192"; the core puts the path in front. */
 typedef int muses_check_fn(const void *config, char *why, size_t why_size);
 
 /* Build the layer's state.  config is the plugin's own filled struct and stays
