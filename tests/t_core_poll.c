@@ -321,8 +321,20 @@ static void pipes_end_too(void)
 	say(&out, 7);
 	turn(loop);
 	CU_ASSERT_EQUAL(in.got, 7);
-	/* A pipe tells its end as a hang-up alone; a reader wants to read it. */
+	/* A pipe tells its end as a hang-up alone; a reader wants to read it ... */
 	end_close(&out);
+	turn(loop);
+	CU_ASSERT_TRUE(in.ended);
+	end_close(&in);
+
+	/* ... also when it came with data and the read fell short. */
+	CU_ASSERT_EQUAL_FATAL(pipe2(fd, O_NONBLOCK), 0);
+	end_open(loop, &in, fd[0], MUSES_READABLE);
+	in.bite = 100;
+	CU_ASSERT_EQUAL(write(fd[1], "1234567", 7), 7);
+	close(fd[1]);
+	turn(loop);
+	CU_ASSERT_EQUAL(in.got, 7);
 	turn(loop);
 	CU_ASSERT_TRUE(in.ended);
 	end_close(&in);
@@ -389,6 +401,14 @@ static void waiting_ends_with_readiness(void)
 	CU_ASSERT_TRUE(core_loop_now(loop) - begin < 600 * MUSES_S);
 	core_loop_turn(loop, 1000); /* Nothing comes: ends by itself. */
 	CU_ASSERT_EQUAL(b.got, 1);
+	/* Nothing new comes, but something old is left: no waiting. */
+	b.bite = 1;
+	say(&a, 3);
+	begin = core_loop_now(loop);
+	for (int i = 0; i < 3; i++)
+		core_loop_turn(loop, 3 * MUSES_S);
+	CU_ASSERT_EQUAL(b.got, 4);
+	CU_ASSERT_TRUE(core_loop_now(loop) - begin < 3 * MUSES_S);
 	close_pair(loop, &a, &b);
 }
 
