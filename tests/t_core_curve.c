@@ -206,7 +206,7 @@ static void ed25519_signs_as_rfc_8032_does(void)
 	};
 
 	for (size_t i = 0; i < COUNT(row); i++) {
-		uint8_t seed[32], public_key[32], message[8], want[64], got[64];
+		uint8_t seed[32], public_key[32], message[8] = { 0 }, want[64], got[64];
 		size_t size = hex(row[i].message, message, sizeof(message));
 
 		hex(row[i].seed, seed, 32);
