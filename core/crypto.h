@@ -39,5 +39,8 @@ int core_aead_open(enum core_cipher which, const uint8_t key[static 32],
 
 /* Is this, as a little-endian number, less than 2^255 - 19? */
 bool core_field_canonical(const uint8_t y[static 32]);
+/* Is this an Ed25519 public key in its one form, and not one of those under which
+ * anybody can sign? */
+bool core_ed25519_sound(const uint8_t public_key[static 32]);
 
 #endif

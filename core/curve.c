@@ -169,7 +169,7 @@ bool core_field_canonical(const uint8_t y[static 32])
 }
 
 /* Public data: no need for constant time. */
-static bool key_sound(const uint8_t *public_key)
+bool core_ed25519_sound(const uint8_t public_key[static 32])
 {
 	uint8_t y[KEY_SIZE];
 
@@ -186,8 +186,9 @@ static bool key_sound(const uint8_t *public_key)
 int muses_ed25519_verify(const uint8_t public_key[static 32], const void *data,
                          size_t size, const uint8_t signature[static 64])
 {
-	EVP_PKEY *key =
-		key_sound(public_key) ? public_key_of("ED25519", public_key) : NULL;
+	EVP_PKEY *key = core_ed25519_sound(public_key)
+	                        ? public_key_of("ED25519", public_key)
+	                        : NULL;
 	EVP_MD_CTX *ctx = key == NULL ? NULL : EVP_MD_CTX_new();
 	bool good = ctx != NULL &&
 	            EVP_DigestVerifyInit_ex(ctx, NULL, NULL, core_crypto()->library, NULL,
