@@ -173,6 +173,24 @@ bool core_pipeline_local(const struct core_pipeline *p)
 	return true;
 }
 
+/* Does a layer, or a suite, in front of this one go by the same wire id? */
+static bool offered_before(const struct core_pipeline *p, size_t layer, size_t index)
+{
+	uint16_t id = offered(p->security[layer], index)->id;
+
+	for (size_t i = 0; i <= layer; i++) {
+		size_t end = i == layer ? index : suite_count(p->security[i]);
+
+		for (size_t j = 0; j < end; j++) {
+			const struct muses_suite *s = offered(p->security[i], j);
+
+			if (s != NULL && s->id == id)
+				return true;
+		}
+	}
+	return false;
+}
+
 int core_pipeline_check_suites(const struct core_pipeline *p, char *why, size_t why_size)
 {
 	bool local = core_pipeline_local(p);
@@ -187,7 +205,7 @@ int core_pipeline_check_suites(const struct core_pipeline *p, char *why, size_t 
 			if (s == NULL)
 				continue;
 			count++;
-			if (core_pipeline_suite(p, s->id) != s)
+			if (offered_before(p, i, j))
 				return core_say(why, why_size, MUSES_ECONFIG,
 				                "%s: suite %s is on offer already",
 				                place->path, s->name);

@@ -38,6 +38,14 @@ static const char *key_differs(const struct core_place *old,
 	return NULL;
 }
 
+static bool there(const struct core_whole *w, const char *path)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (strcmp(w->place[i]->path, path) == 0)
+			return true;
+	return false;
+}
+
 int core_pipeline_compare(const struct core_pipeline *old_pipeline,
                           const struct core_pipeline *fresh_pipeline, char *why,
                           size_t why_size)
@@ -49,6 +57,9 @@ int core_pipeline_compare(const struct core_pipeline *old_pipeline,
 		const struct core_place *a = old->place[i], *b = fresh->place[i];
 		const char *key;
 
+		if (strcmp(a->path, b->path) != 0 && there(fresh, a->path))
+			return core_say(why, why_size, MUSES_ECONFIG,
+			                "%s is new, which needs a restart", b->path);
 		if (strcmp(a->path, b->path) != 0 || a->layer.plugin != b->layer.plugin)
 			return core_say(why, why_size, MUSES_ECONFIG,
 			                "%s has changed, which needs a restart", a->path);
