@@ -99,6 +99,7 @@ bool core_frame_read(struct muses_reader *r, struct core_frame *f)
 	case CORE_FRAME_REJECT:
 		f->stream = muses_read_varint(r);
 		f->code = muses_read_u8(r);
+		f->value = muses_read_varint(r);
 		break;
 	case CORE_FRAME_WINDOW:
 	case CORE_FRAME_POSITION:
@@ -118,6 +119,7 @@ bool core_frame_read(struct muses_reader *r, struct core_frame *f)
 		f->code = muses_read_u8(r);
 		break;
 	case CORE_FRAME_FINISHED:
+		f->code = muses_read_u8(r);
 		read_bytes(r, f, 32);
 		break;
 	case CORE_FRAME_LOCATOR:
@@ -181,11 +183,12 @@ void core_frame_position(struct muses_writer *w, uint64_t stream, uint64_t posit
 }
 
 void core_frame_reason(struct muses_writer *w, enum core_frame_type type, uint64_t stream,
-                       uint8_t reason)
+                       uint8_t reason, uint64_t final)
 {
 	muses_write_u8(w, (uint8_t)type);
 	muses_write_varint(w, stream);
 	muses_write_u8(w, reason);
+	muses_write_varint(w, final);
 }
 
 void core_frame_window(struct muses_writer *w, uint64_t stream, uint64_t limit)
@@ -222,9 +225,10 @@ void core_frame_close(struct muses_writer *w, uint8_t reason)
 	muses_write_u8(w, reason);
 }
 
-void core_frame_finished(struct muses_writer *w, const uint8_t mac[static 32])
+void core_frame_finished(struct muses_writer *w, uint8_t flags, const uint8_t mac[static 32])
 {
 	muses_write_u8(w, CORE_FRAME_FINISHED);
+	muses_write_u8(w, flags);
 	muses_write(w, mac, 32);
 }
 

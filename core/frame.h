@@ -19,8 +19,8 @@
  *               times { gap v, size v }: gap + 1 missing below, then size + 1 received
  *   OPEN        stream v, source port u16, destination port u16, length u8, service
  *   STREAM      stream v, position v, size v, data; bit 0 of the type: end of stream
- *   RESET       stream v, reason u8
- *   REJECT      stream v, reason u8
+ *   RESET       stream v, reason u8, final v: where the sender's bytes end
+ *   REJECT      the same, for a stream that was not accepted
  *   WINDOW      stream v, limit v: highest position that may be sent
  *   WINDOWS     limit v: of all streams together
  *   KEYSTEP     role u8 (0 asks, 1 answers), number u32, share 32
@@ -28,7 +28,7 @@
  *   POSITION    stream v, position v: everything below has arrived; bit 0 of the
  *               type: the end too
  *   POSITIONS   none: all positions were sent and acknowledged
- *   FINISHED    mac 32
+ *   FINISHED    flags u8 (bit 0: the session goes on), mac 32
  *   LOCATOR     length u8, bytes
  *   0x40..0x7f  plugins' own: size u16, bytes; unknown ones are skipped
  */
@@ -62,7 +62,7 @@ struct core_frame {
 	uint64_t stream;
 	uint64_t value;        /* position, limit, number or mtu */
 	uint16_t source_port, destination_port;
-	uint8_t code;          /* reason or role */
+	uint8_t code;          /* reason, role or flags */
 	bool end;              /* STREAM and POSITION */
 	const uint8_t *data;   /* service, share, mac, locator, stream data */
 	size_t size;
@@ -91,14 +91,15 @@ void core_frame_position(struct muses_writer *w, uint64_t stream, uint64_t posit
                          bool end);
 /* RESET and REJECT. */
 void core_frame_reason(struct muses_writer *w, enum core_frame_type type, uint64_t stream,
-                       uint8_t reason);
+                       uint8_t reason, uint64_t final);
 void core_frame_window(struct muses_writer *w, uint64_t stream, uint64_t limit);
 void core_frame_windows(struct muses_writer *w, uint64_t limit);
 void core_frame_pong(struct muses_writer *w, uint32_t mtu);
 void core_frame_keystep(struct muses_writer *w, uint8_t role, uint32_t number,
                         const uint8_t share[static 32]);
 void core_frame_close(struct muses_writer *w, uint8_t reason);
-void core_frame_finished(struct muses_writer *w, const uint8_t mac[static 32]);
+void core_frame_finished(struct muses_writer *w, uint8_t flags,
+                         const uint8_t mac[static 32]);
 void core_frame_locator(struct muses_writer *w, const uint8_t *locator, size_t size);
 
 #endif

@@ -96,7 +96,7 @@ static bool open_message(const struct core_packet *p, const uint8_t *data,
                          const uint8_t key[static 32], struct core_locator *there)
 {
 	uint8_t clear[CORE_HEADER_BYTES + 4 + CORE_NONCE_SIZE];
-	uint8_t plain[CORE_REHELLO_PLAIN];
+	uint8_t plain[CORE_REHELLO_PLAIN] = { 0 };
 	struct muses_reader r = muses_reader(plain, sizeof(plain));
 
 	core_packet_put(p, clear);

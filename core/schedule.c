@@ -73,14 +73,14 @@ int core_schedule_root(const struct muses_shared *shared, uint16_t suite_id,
 
 int core_schedule_finished(const struct core_root *root, enum muses_role sender,
                            const uint8_t transcript[static 32], const uint8_t *offer,
-                           size_t offer_size, uint8_t mac[static 32])
+                           size_t offer_size, uint8_t flags, uint8_t mac[static 32])
 {
-	uint8_t role = (uint8_t)sender;
+	uint8_t tail[2] = { (uint8_t)sender, flags };
 
 	return muses_hmac_sha256(root->finished[sender], CORE_SECRET_SIZE,
 	                         (struct muses_part[]){ { transcript, 32 },
 	                                                { offer, offer_size },
-	                                                { &role, 1 } },
+	                                                { tail, sizeof(tail) } },
 	                         3, mac);
 }
 

@@ -42,10 +42,10 @@ int core_schedule_root(const struct muses_shared *shared, uint16_t suite_id,
                        const struct muses_id *initiator, const struct muses_id *responder,
                        struct core_root *root);
 
-/* The MAC in FINISHED: HMAC(FK, transcript || offer || role). */
+/* The MAC in FINISHED: HMAC(FK, transcript || offer || role || flags). */
 int core_schedule_finished(const struct core_root *root, enum muses_role sender,
                            const uint8_t transcript[static 32], const uint8_t *offer,
-                           size_t offer_size, uint8_t mac[static 32]);
+                           size_t offer_size, uint8_t flags, uint8_t mac[static 32]);
 
 /* key, iv and mac of one step of one direction. */
 int core_schedule_material(const uint8_t traffic[static CORE_SECRET_SIZE],

@@ -63,7 +63,7 @@ void core_stream_reject(struct core_stream *s, enum core_reason reason);
 
 /* Bytes that may be written now: 0 while suspended, when the peer's window is
  * used up or when the node's buffers are; writable() follows. */
-size_t core_stream_space(const struct core_stream *s);
+size_t core_stream_space(struct core_stream *s);
 /* Room for up to want bytes in the stream's buffers, to readv() into: fills at
  * most most entries of iov; returns how many.  0: no room (see space()). */
 size_t core_stream_reserve(struct core_stream *s, struct iovec *iov, size_t most,
@@ -74,7 +74,7 @@ void core_stream_commit(struct core_stream *s, size_t size);
 /* No more bytes will come from us. */
 void core_stream_finish(struct core_stream *s);
 /* Everything we wrote, and the end if finished, is acknowledged. */
-bool core_stream_flushed(const struct core_stream *s);
+bool core_stream_flushed(struct core_stream *s);
 
 /* ---- receiving ---- */
 
