@@ -13,7 +13,8 @@ static bool read_ack(struct muses_reader *r, struct core_frame *f)
 	ack->lossy = (muses_read_u8(r) & 1) != 0;
 	f->range[0].last = muses_read_varint(r);
 	delay_us = muses_read_varint(r);
-	ack->delay_ns = delay_us <= UINT32_MAX ? delay_us * MUSES_US : UINT32_MAX * MUSES_US;
+	ack->delay_ns =
+		delay_us <= UINT32_MAX ? delay_us * MUSES_US : UINT32_MAX * MUSES_US;
 	ack->congestion = muses_read_varint(r);
 	more = muses_read_varint(r);
 	low = muses_read_varint(r);
@@ -175,7 +176,8 @@ void core_frame_stream(struct muses_writer *w, uint64_t stream, uint64_t positio
 	muses_write_varint(w, size);
 }
 
-void core_frame_position(struct muses_writer *w, uint64_t stream, uint64_t position, bool end)
+void core_frame_position(struct muses_writer *w, uint64_t stream, uint64_t position,
+                         bool end)
 {
 	muses_write_u8(w, end ? CORE_FRAME_POSITION_END : CORE_FRAME_POSITION);
 	muses_write_varint(w, stream);
@@ -225,7 +227,8 @@ void core_frame_close(struct muses_writer *w, uint8_t reason)
 	muses_write_u8(w, reason);
 }
 
-void core_frame_finished(struct muses_writer *w, uint8_t flags, const uint8_t mac[static 32])
+void core_frame_finished(struct muses_writer *w, uint8_t flags,
+                         const uint8_t mac[static 32])
 {
 	muses_write_u8(w, CORE_FRAME_FINISHED);
 	muses_write_u8(w, flags);

@@ -15,18 +15,18 @@
  */
 #include "core/session_int.h"
 
-#define HALF_OPEN_MOST   1024u
-#define HALF_OPEN_NS     (15 * MUSES_S)
-#define FRESH_NS         (15 * MUSES_S) /* Then a new ephemeral key. */
-#define RESEND_MOST_NS   (8 * MUSES_S)
-#define HELLOS_A_SECOND  2000u          /* Above: cookies. */
-#define COOKIE_NS        (120 * MUSES_S)
-#define RECORDS_MOST     4096u
-#define CHALLENGES_MOST  3u
+#define HALF_OPEN_MOST  1024u
+#define HALF_OPEN_NS    (15 * MUSES_S)
+#define FRESH_NS        (15 * MUSES_S) /* Then a new ephemeral key. */
+#define RESEND_MOST_NS  (8 * MUSES_S)
+#define HELLOS_A_SECOND 2000u /* Above: cookies. */
+#define COOKIE_NS       (120 * MUSES_S)
+#define RECORDS_MOST    4096u
+#define CHALLENGES_MOST 3u
 
 struct core_handshake {
-	struct core_hash_node node;   /* key: our partial id */
-	struct core_hash_node from;   /* Responder: key: the peer's partial id */
+	struct core_hash_node node; /* key: our partial id */
+	struct core_hash_node from; /* Responder: key: the peer's partial id */
 	struct core_sessions *table;
 	struct core_session *session; /* Initiator's; NULL as responder. */
 	enum muses_role role;
@@ -34,10 +34,10 @@ struct core_handshake {
 	bool peer_known;
 	uint8_t pattern, messages;
 	struct muses_handshake *keys;
-	uint8_t partial[2][8];        /* By role. */
-	uint8_t *hello;               /* HELLO_A as sent, or HELLO_B to send again. */
+	uint8_t partial[2][8]; /* By role. */
+	uint8_t *hello;        /* HELLO_A as sent, or HELLO_B to send again. */
 	size_t hello_size;
-	uint8_t digest[32];           /* Responder: of the HELLO_A. */
+	uint8_t digest[32]; /* Responder: of the HELLO_A. */
 	uint64_t began_ns, resend_ns;
 	struct muses_timer timer;
 	struct core_offer offer[CORE_OFFERS_MAX]; /* Initiator: what we offered. */
@@ -48,12 +48,12 @@ struct core_handshake {
 	bool has_echo;
 	uint8_t echo[16];
 	uint32_t met_mtu;
-	struct core_payload payload;  /* The peer's. */
+	struct core_payload payload; /* The peer's. */
 	/* When the keys are there. */
 	bool keyed;
 	struct core_traffic *traffic;
 	uint8_t resume[CORE_SECRET_SIZE];
-	uint8_t finished[2][32];      /* Responder's by flags; [0] of the initiator ... */
+	uint8_t finished[2][32]; /* Responder's by flags; [0] of the initiator ... */
 	uint8_t finished_initiator[32];
 };
 
@@ -86,7 +86,8 @@ static uint64_t key_of(const struct muses_id *id)
 
 static void on_timer(struct muses_timer *t);
 
-static struct core_handshake *handshake_new(struct core_sessions *table, enum muses_role role)
+static struct core_handshake *handshake_new(struct core_sessions *table,
+                                            enum muses_role role)
 {
 	struct core_handshake *h = muses_zalloc(sizeof(*h));
 
@@ -100,7 +101,8 @@ static struct core_handshake *handshake_new(struct core_sessions *table, enum mu
 		if (core_rand_bytes(table->env->rand, h->partial[role], 8) != 0)
 			goto fail;
 	} while (core_hash_find(&table->by_index, number_of(h->partial[role])) != NULL ||
-	         core_hash_find(&table->handshakes, number_of(h->partial[role])) != NULL ||
+	         core_hash_find(&table->handshakes, number_of(h->partial[role])) !=
+	                 NULL ||
 	         number_of(h->partial[role]) == 0);
 	if (!core_hash_put(&table->handshakes, &h->node, number_of(h->partial[role])))
 		goto fail;
@@ -163,16 +165,17 @@ static int derive(struct core_handshake *h)
 	uint8_t session_id[CORE_SESSID_SIZE];
 	struct muses_shared shared = { 0 };
 	struct core_root root = { 0 };
-	enum core_way mine = muses_id_compare(&table->self, &h->peer) < 0 ? CORE_FROM_LOWER
-	                                                                 : CORE_FROM_HIGHER;
+	enum core_way mine = muses_id_compare(&table->self, &h->peer) < 0
+	                             ? CORE_FROM_LOWER
+	                             : CORE_FROM_HIGHER;
 	int err;
 
 	memcpy(session_id, h->partial[MUSES_INITIATOR], 8);
 	memcpy(session_id + 8, h->partial[MUSES_RESPONDER], 8);
 	err = table->keys_ops->finish(h->keys, &shared);
 	if (err == 0)
-		err = core_schedule_root(&shared, h->suite->id, session_id, ids[0], ids[1],
-		                         &root);
+		err = core_schedule_root(&shared, h->suite->id, session_id, ids[0],
+		                         ids[1], &root);
 	if (err == 0)
 		err = core_schedule_finished(&root, MUSES_INITIATOR, shared.transcript,
 		                             h->chosen, sizeof(h->chosen), 0,
@@ -183,10 +186,11 @@ static int derive(struct core_handshake *h)
 		                             h->finished[flags]);
 	if (err == 0) {
 		h->traffic = muses_zalloc(sizeof(*h->traffic));
-		err = h->traffic == NULL ? MUSES_ENOMEM
-		                         : core_traffic_open(h->traffic, h->suite, 0, mine,
-		                                             root.traffic, session_id,
-		                                             &table->self, &h->peer);
+		err = h->traffic == NULL
+		              ? MUSES_ENOMEM
+		              : core_traffic_open(h->traffic, h->suite, 0, mine,
+		                                  root.traffic, session_id, &table->self,
+		                                  &h->peer);
 	}
 	if (err == 0) {
 		memcpy(h->resume, root.resume, sizeof(h->resume));
@@ -238,7 +242,8 @@ static bool install(struct core_handshake *h, struct core_session *s, bool goes_
 	h->traffic = NULL;
 	if (core_payload_has(p, CORE_PAYLOAD_MTU) && p->mtu >= 1200 && p->mtu < s->mtu)
 		s->mtu = p->mtu;
-	if (core_payload_has(p, CORE_PAYLOAD_LOCATOR) && h->table->overlay_ops->locator_hint)
+	if (core_payload_has(p, CORE_PAYLOAD_LOCATOR) &&
+	    h->table->overlay_ops->locator_hint)
 		h->table->overlay_ops->locator_hint(h->table->pipeline->overlay, &s->peer,
 		                                    p->locator, p->locator_size);
 	core_handshake_free(h);
@@ -254,8 +259,8 @@ static void fill_payload(struct core_sessions *table, struct core_payload *p)
 	p->stream_window = table->config.stream_window;
 	p->session_window = table->config.session_window;
 	if (overlay->locator_get != NULL) {
-		p->locator_size =
-			(uint8_t)overlay->locator_get(table->pipeline->overlay, p->locator);
+		p->locator_size = (uint8_t)overlay->locator_get(table->pipeline->overlay,
+		                                                p->locator);
 		if (p->locator_size > 0)
 			p->present |= 1u << CORE_PAYLOAD_LOCATOR;
 	}
@@ -292,7 +297,8 @@ static void list_offers(struct core_handshake *h)
 
 	h->offer_count = core_pipeline_suites(h->table->pipeline, suite, CORE_OFFERS_MAX);
 	for (size_t i = 0; i < h->offer_count; i++)
-		h->offer[i] = (struct core_offer){ suite[i]->id, ops->wire_id, ops->version };
+		h->offer[i] =
+			(struct core_offer){ suite[i]->id, ops->wire_id, ops->version };
 }
 
 static int write_hello_a(struct core_handshake *h)
@@ -300,18 +306,18 @@ static int write_hello_a(struct core_handshake *h)
 	struct core_sessions *table = h->table;
 	struct muses_layer *l = table->pipeline->keys;
 	struct core_hello_a a = { .destination = h->peer,
-	                          .version_least = CORE_VERSION,
-	                          .version_most = CORE_VERSION,
-	                          .has_source = table->keys_ops->clear_source,
-	                          .source = table->self };
+		                  .version_least = CORE_VERSION,
+		                  .version_most = CORE_VERSION,
+		                  .has_source = table->keys_ops->clear_source,
+		                  .source = table->self };
 	struct core_payload p = { 0 };
 	uint8_t prologue[CORE_PROLOGUE_SIZE], payload[MUSES_KEYS_PAYLOAD_MAX];
 	uint8_t message[MUSES_KEYS_MESSAGE_MAX];
 	size_t begin, payload_size = 0, message_size;
 	int err;
 
-	err = table->keys_ops->begin(l, MUSES_INITIATOR, &h->peer, &a.pattern, &h->messages,
-	                             NULL, 0, &h->keys);
+	err = table->keys_ops->begin(l, MUSES_INITIATOR, &h->peer, &a.pattern,
+	                             &h->messages, NULL, 0, &h->keys);
 	if (err != 0)
 		return err;
 	h->pattern = a.pattern;
@@ -321,8 +327,8 @@ static int write_hello_a(struct core_handshake *h)
 	memcpy(a.offer, h->offer, sizeof(a.offer));
 	begin = core_hello_a_begin(&a, h->hello, CORE_HELLO_MOST);
 	core_hello_prologue(h->hello, begin, prologue);
-	err = table->keys_ops->begin(l, MUSES_INITIATOR, &h->peer, &a.pattern, &h->messages,
-	                             prologue, sizeof(prologue), &h->keys);
+	err = table->keys_ops->begin(l, MUSES_INITIATOR, &h->peer, &a.pattern,
+	                             &h->messages, prologue, sizeof(prologue), &h->keys);
 	if (err != 0)
 		return err;
 	/* A three-message pattern has no secret yet: nothing of ours goes out. */
@@ -338,8 +344,8 @@ static int write_hello_a(struct core_handshake *h)
 		payload_size = core_payload_write(&p, payload, sizeof(payload));
 	}
 	table->public_key_operations++;
-	err = table->keys_ops->write(h->keys, payload, payload_size, message, sizeof(message),
-	                             &message_size);
+	err = table->keys_ops->write(h->keys, payload, payload_size, message,
+	                             sizeof(message), &message_size);
 	if (err != 0)
 		return err;
 	a.keys = message;
@@ -381,8 +387,9 @@ static struct core_handshake *begin(struct core_session *s, const uint8_t *echo,
 	if (h->hello != NULL)
 		err = write_hello_a(h);
 	if (err != 0) {
-		core_session_count(s, err == MUSES_EUNKNOWN ? "no keys for the peer"
-		                                            : "could not begin a handshake");
+		core_session_count(s, err == MUSES_EUNKNOWN
+		                              ? "no keys for the peer"
+		                              : "could not begin a handshake");
 		core_handshake_free(h);
 		if ((err == MUSES_EUNKNOWN || err == MUSES_EREFUSED) && !s->keyed)
 			core_session_close(s, CORE_REASON_UNREACHABLE);
@@ -463,7 +470,8 @@ static int write_third(struct core_handshake *h)
 	if (s->third == NULL)
 		return MUSES_ENOMEM;
 	s->third_size = (uint16_t)core_finished_write(
-		s->third, CORE_HELLO_MOST, number_of(h->partial[MUSES_RESPONDER]), message, size);
+		s->third, CORE_HELLO_MOST, number_of(h->partial[MUSES_RESPONDER]),
+		message, size);
 	return s->third_size > 0 ? 0 : MUSES_ELIMIT;
 }
 
@@ -478,7 +486,8 @@ static void on_hello_b(struct core_handshake *h, const uint8_t *data, size_t siz
 	int err;
 
 	if (h->role != MUSES_INITIATOR || h->keys == NULL ||
-	    !core_hello_b_read(data, size, h->partial[MUSES_RESPONDER], &keys, &keys_size)) {
+	    !core_hello_b_read(data, size, h->partial[MUSES_RESPONDER], &keys,
+	                       &keys_size)) {
 		count(h->table, "malformed HELLO_B");
 		return;
 	}
@@ -533,8 +542,8 @@ static void on_retry(struct core_handshake *h, const uint8_t *data, size_t size)
 	unsigned challenges = h->challenges;
 
 	if (h->role != MUSES_INITIATOR || h->keys == NULL ||
-	    !core_retry_read(data, size, &h->peer, core_hello_mac1(h->hello, h->hello_size),
-	                     &kind, secret)) {
+	    !core_retry_read(data, size, &h->peer,
+	                     core_hello_mac1(h->hello, h->hello_size), &kind, secret)) {
 		count(h->table, "RETRY not authentic");
 		return;
 	}
@@ -554,7 +563,8 @@ static void on_retry(struct core_handshake *h, const uint8_t *data, size_t size)
 	muses_cleanse(secret, sizeof(secret));
 }
 
-/* ---- responder ---------------------------------------------------------------------- */
+/* ---- responder ----------------------------------------------------------------------
+ */
 
 static void send_retry(struct core_sessions *table, const struct core_hello_a *a,
                        const uint8_t *hello, size_t size, const struct muses_id *to,
@@ -568,8 +578,9 @@ static void send_retry(struct core_sessions *table, const struct core_hello_a *a
 		core_sessions_send(table, to, out, sizeof(out));
 }
 
-static void cookie_for(const struct core_sessions *table, int which, const struct muses_id *source,
-                       const uint8_t partial[static 8], uint8_t cookie[static 16])
+static void cookie_for(const struct core_sessions *table, int which,
+                       const struct muses_id *source, const uint8_t partial[static 8],
+                       uint8_t cookie[static 16])
 {
 	uint8_t mac[32];
 
@@ -739,12 +750,13 @@ static bool answered_before(struct core_sessions *table, const struct core_hello
 		core_hash_find(&table->half_open_from, number_of(a->partial));
 
 	for (; n != NULL; n = core_hash_more(n)) {
-		struct core_handshake *h = muses_container(n, struct core_handshake, from);
+		struct core_handshake *h =
+			muses_container(n, struct core_handshake, from);
 
 		if (memcmp(h->digest, digest, 32) != 0)
 			continue;
-		core_sessions_send(table, h->peer_known ? &h->peer : &met->source, h->hello,
-		                   h->hello_size);
+		core_sessions_send(table, h->peer_known ? &h->peer : &met->source,
+		                   h->hello, h->hello_size);
 		return true;
 	}
 	return false;
@@ -763,8 +775,9 @@ static bool respond(struct core_handshake *h, const struct core_hello_a *a,
 
 	core_hello_prologue(hello, clear_size, prologue);
 	h->pattern = a->pattern;
-	if (ops->begin(table->pipeline->keys, MUSES_RESPONDER, a->has_source ? &a->source : NULL,
-	               &h->pattern, &h->messages, prologue, sizeof(prologue), &h->keys) != 0) {
+	if (ops->begin(table->pipeline->keys, MUSES_RESPONDER,
+	               a->has_source ? &a->source : NULL, &h->pattern, &h->messages,
+	               prologue, sizeof(prologue), &h->keys) != 0) {
 		count(table, "pattern or peer not accepted");
 		return false;
 	}
@@ -814,8 +827,8 @@ static void on_hello_a(struct core_sessions *table, const uint8_t *hello, size_t
 	if (table->stopping || !cookie_shown(table, &a, hello, size, met))
 		return;
 	/* All but mac2, which a cookie may have changed. */
-	if (muses_sha256((struct muses_part[]){ { hello, size - CORE_MAC_SIZE } }, 1, digest) !=
-	            0 ||
+	if (muses_sha256((struct muses_part[]){ { hello, size - CORE_MAC_SIZE } }, 1,
+	                 digest) != 0 ||
 	    answered_before(table, &a, digest, met))
 		return;
 	if (a.version_least > CORE_VERSION || a.version_most < CORE_VERSION) {
@@ -853,7 +866,8 @@ static void on_third(struct core_handshake *h, const uint8_t *data, size_t size)
 		return;
 	}
 	table->public_key_operations++;
-	if (table->keys_ops->read(h->keys, keys, keys_size, payload, &payload_size) != 0 ||
+	if (table->keys_ops->read(h->keys, keys, keys_size, payload, &payload_size) !=
+	            0 ||
 	    !table->keys_ops->peer(h->keys, &h->peer) ||
 	    muses_id_equal(&h->peer, &table->self) ||
 	    !core_payload_read(&h->payload, payload, payload_size) || derive(h) != 0) {
@@ -933,7 +947,8 @@ void core_hello_received(struct core_sessions *table, struct muses_buf *b,
 	}
 	switch (p->type) {
 	case CORE_PACKET_HELLO_B:
-		on_hello_b(muses_container(n, struct core_handshake, node), data, size, met);
+		on_hello_b(muses_container(n, struct core_handshake, node), data, size,
+		           met);
 		break;
 	case CORE_PACKET_RETRY:
 		on_retry(muses_container(n, struct core_handshake, node), data, size);

@@ -12,7 +12,8 @@ enum { LEAST_BUCKETS = 8 };
 
 static size_t place_of(const struct core_hash *h, uint64_t key)
 {
-	return (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (h->bucket_count - 1);
+	return (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) &
+	       (h->bucket_count - 1);
 }
 
 static bool resize(struct core_hash *h, size_t bucket_count)
@@ -63,7 +64,8 @@ void core_hash_remove(struct core_hash *h, struct core_hash_node *node)
 
 	if (h->bucket_count == 0)
 		return;
-	for (link = &h->bucket[place_of(h, node->key)]; *link != NULL; link = &(*link)->next) {
+	for (link = &h->bucket[place_of(h, node->key)]; *link != NULL;
+	     link = &(*link)->next) {
 		if (*link == node) {
 			*link = node->next;
 			node->next = NULL;

@@ -161,8 +161,8 @@ static void mac1_of(const struct muses_id *destination, const uint8_t *data, siz
 	if (muses_sha256((struct muses_part[]){ { "mac1----", 8 },
 	                                        { destination->bytes, MUSES_ID_SIZE } },
 	                 2, key) != 0 ||
-	    muses_hmac_sha256(key, sizeof(key), (struct muses_part[]){ { data, size } }, 1,
-	                      mac) != 0)
+	    muses_hmac_sha256(key, sizeof(key), (struct muses_part[]){ { data, size } },
+	                      1, mac) != 0)
 		memset(mac, 0, 32);
 }
 
@@ -230,7 +230,8 @@ static bool read_extensions(struct core_hello_a *h, const uint8_t *data, size_t 
 			return false;
 		if ((type & 0x80) != 0)
 			continue;
-		if (type != EXTENSION_SOURCE || field_size != MUSES_ID_SIZE || h->has_source)
+		if (type != EXTENSION_SOURCE || field_size != MUSES_ID_SIZE ||
+		    h->has_source)
 			return false;
 		h->has_source = true;
 		memcpy(h->source.bytes, field, MUSES_ID_SIZE);
@@ -302,8 +303,8 @@ static void mac2_of(const uint8_t *hello_a, size_t size, const uint8_t cookie[st
                     uint8_t mac[static 32])
 {
 	if (muses_hmac_sha256(cookie, 16,
-	                      (struct muses_part[]){ { hello_a, size - CORE_MAC_SIZE } }, 1,
-	                      mac) != 0)
+	                      (struct muses_part[]){ { hello_a, size - CORE_MAC_SIZE } },
+	                      1, mac) != 0)
 		memset(mac, 0, 32);
 }
 
@@ -408,8 +409,8 @@ int core_retry_write(uint8_t out[static CORE_RETRY_BYTES], uint64_t index,
                      const uint8_t secret[static 16])
 {
 	struct core_packet p = { .type = CORE_PACKET_RETRY,
-	                         .index = index,
-	                         .length = CORE_RETRY_BYTES - CORE_HEADER_BYTES };
+		                 .index = index,
+		                 .length = CORE_RETRY_BYTES - CORE_HEADER_BYTES };
 	uint8_t aad[17] = { (uint8_t)kind };
 	uint8_t key[32];
 	int err = retry_key(self, nonce, mac1, key);
@@ -445,7 +446,8 @@ bool core_retry_read(const uint8_t *data, size_t size, const struct muses_id *pe
 	memcpy(aad + 1, mac1, 16);
 	err = retry_key(peer, nonce, mac1, key);
 	if (err == 0)
-		err = muses_aead_open(key, zero_nonce, aad, sizeof(aad), sealed, 32, secret);
+		err = muses_aead_open(key, zero_nonce, aad, sizeof(aad), sealed, 32,
+		                      secret);
 	muses_cleanse(key, sizeof(key));
 	return err == 0;
 }

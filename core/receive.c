@@ -70,7 +70,8 @@ static void on_stream(struct core_session *s, const struct core_frame *f,
 	core_stream_arrived(st, f->value, slice, f->size, f->end);
 }
 
-static void on_ack(struct core_session *s, struct core_traffic *t, const struct muses_ack *ack)
+static void on_ack(struct core_session *s, struct core_traffic *t,
+                   const struct muses_ack *ack)
 {
 	struct muses_ack capped = *ack;
 
@@ -109,7 +110,8 @@ static void on_windows(struct core_session *s, uint64_t limit)
 
 static void on_pong(struct core_session *s, uint64_t mtu)
 {
-	uint32_t first = s->table->overlay_ops->mtu(s->table->pipeline->overlay, &s->peer);
+	uint32_t first =
+		s->table->overlay_ops->mtu(s->table->pipeline->overlay, &s->peer);
 
 	if (mtu >= 1200 && mtu <= MUSES_PACKET_MAX)
 		s->mtu = mtu < first ? (uint32_t)mtu : first;
@@ -185,8 +187,8 @@ static void on_frame(struct core_session *s, struct core_traffic *t,
 		break;
 	case CORE_FRAME_LOCATOR:
 		if (overlay->locator_hint != NULL && f->size <= MUSES_LOCATOR_MAX)
-			overlay->locator_hint(s->table->pipeline->overlay, &s->peer, f->data,
-			                      f->size);
+			overlay->locator_hint(s->table->pipeline->overlay, &s->peer,
+			                      f->data, f->size);
 		break;
 	case CORE_FRAME_CLOSE:
 		core_session_count(s, "closed by the peer");
@@ -203,11 +205,13 @@ static void on_frame(struct core_session *s, struct core_traffic *t,
 /* Does it need an acknowledgement? */
 static bool counts(uint8_t type)
 {
-	return type != CORE_FRAME_ACK && type != CORE_FRAME_PAD && type != CORE_FRAME_CLOSE;
+	return type != CORE_FRAME_ACK && type != CORE_FRAME_PAD &&
+	       type != CORE_FRAME_CLOSE;
 }
 
-void core_session_frames(struct core_session *s, struct core_traffic *t, struct muses_buf *b,
-                         uint64_t sequence, const struct muses_met *met)
+void core_session_frames(struct core_session *s, struct core_traffic *t,
+                         struct muses_buf *b, uint64_t sequence,
+                         const struct muses_met *met)
 {
 	struct muses_reader r = muses_reader(b->data, b->size);
 	struct muses_buf *rest = b;
@@ -247,8 +251,9 @@ void core_session_frames(struct core_session *s, struct core_traffic *t, struct 
 		return;
 	/* Bulk fills its packets: one that is not full ends what the sender had. */
 	last = size + CORE_HEADER_BYTES + t->suite->overhead + STREAM_SLACK < s->mtu;
-	gap = core_ranges_empty(&s->received) ? sequence != 0
-	                                      : sequence != core_ranges_last(&s->received) + 1;
+	gap = core_ranges_empty(&s->received)
+	              ? sequence != 0
+	              : sequence != core_ranges_last(&s->received) + 1;
 	if (core_ranges_empty(&s->received) || sequence > core_ranges_last(&s->received))
 		s->largest_ns = core_session_now(s);
 	core_ranges_add(&s->received, sequence, sequence);

@@ -13,7 +13,8 @@
 struct core_traffic *core_session_traffic(struct core_session *s, uint16_t epoch)
 {
 	for (size_t i = 0; i < CORE_GENERATIONS_MAX; i++)
-		if (s->traffic[i] != NULL && (s->traffic[i]->generation & 63) == epoch >> 10)
+		if (s->traffic[i] != NULL &&
+		    (s->traffic[i]->generation & 63) == epoch >> 10)
 			return s->traffic[i];
 	return NULL;
 }
@@ -81,7 +82,8 @@ static void resumed(struct core_session *s)
 	s->mtu = s->table->overlay_ops->mtu(s->table->pipeline->overlay, &s->peer);
 	if (was_suspended) {
 		core_log(s->table->env->log, MUSES_INFO, CORE_SESSIONS,
-		         "session with %s resumed after_ms=%" PRIu64 " generation=%" PRIu32,
+		         "session with %s resumed after_ms=%" PRIu64
+		         " generation=%" PRIu32,
 		         core_session_label(s, label),
 		         (core_session_now(s) - s->suspended_ns) / MUSES_MS,
 		         s->resume.current);
@@ -110,7 +112,8 @@ void core_session_switch(struct core_session *s)
 	size_t i;
 
 	for (i = 0; i < CORE_GENERATIONS_MAX; i++)
-		if (s->traffic[i] != NULL && s->traffic[i]->generation == s->resume.current)
+		if (s->traffic[i] != NULL &&
+		    s->traffic[i]->generation == s->resume.current)
 			break;
 	if (i == CORE_GENERATIONS_MAX)
 		return;
@@ -223,8 +226,8 @@ static void on_question(struct core_session *s, const struct core_packet *p,
 
 	if (core_rand_bytes(s->table->env->rand, nb, sizeof(nb)) != 0)
 		return;
-	event = core_resume_asked(&s->resume, p, data, size, s->peer_index, nb, &l, &there,
-	                          &keys);
+	event = core_resume_asked(&s->resume, p, data, size, s->peer_index, nb, &l,
+	                          &there, &keys);
 	switch (event) {
 	case CORE_RESUME_ANSWER:
 		if (add_generation(s, s->resume.theirs.number, &keys) != 0) {
@@ -235,7 +238,8 @@ static void on_question(struct core_session *s, const struct core_packet *p,
 		/* FALLTHROUGH */
 	case CORE_RESUME_REPEAT:
 		s->rehello_bytes += CORE_REHELLO_BYTES;
-		core_sessions_send(s->table, &s->peer, s->resume.answer, CORE_REHELLO_BYTES);
+		core_sessions_send(s->table, &s->peer, s->resume.answer,
+		                   CORE_REHELLO_BYTES);
 		break;
 	case CORE_RESUME_COUNTER:
 		core_rehello_begin(s, true);
@@ -328,7 +332,8 @@ int core_session_install(struct core_session *s, const uint8_t *secret,
 		core_streams_end_sent(s, CORE_REASON_PEER_RESTARTED);
 	core_session_release_traffic(s);
 	core_resume_release(&s->resume);
-	err = core_resume_open(&s->resume, &table->self, &s->peer, traffic->generation, secret);
+	err = core_resume_open(&s->resume, &table->self, &s->peer, traffic->generation,
+	                       secret);
 	if (err != 0)
 		return err;
 	s->traffic[0] = traffic;

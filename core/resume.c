@@ -43,7 +43,8 @@ int core_resume_open(struct core_resume *r, const struct muses_id *self,
 	int err;
 
 	memset(r, 0, sizeof(*r));
-	r->mine_way = muses_id_compare(self, peer) < 0 ? CORE_FROM_LOWER : CORE_FROM_HIGHER;
+	r->mine_way =
+		muses_id_compare(self, peer) < 0 ? CORE_FROM_LOWER : CORE_FROM_HIGHER;
 	r->committed.present = true;
 	r->committed.number = number;
 	memcpy(r->committed.resume, secret, CORE_SECRET_SIZE);
@@ -74,9 +75,9 @@ static int write_message(const struct message *m, const uint8_t key[static 32],
                          uint8_t out[static CORE_REHELLO_BYTES])
 {
 	struct core_packet p = { .type = (uint8_t)m->type,
-	                         .index = m->index,
-	                         .sequence = m->number,
-	                         .length = CORE_REHELLO_BYTES - CORE_HEADER_BYTES };
+		                 .index = m->index,
+		                 .sequence = m->number,
+		                 .length = CORE_REHELLO_BYTES - CORE_HEADER_BYTES };
 	uint8_t plain[CORE_REHELLO_PLAIN] = { 0 };
 	struct muses_writer w = muses_writer(out, CORE_REHELLO_BYTES);
 	struct muses_writer inner = muses_writer(plain, sizeof(plain));
@@ -87,8 +88,8 @@ static int write_message(const struct message *m, const uint8_t key[static 32],
 	muses_write_u8(&inner, here->size);
 	muses_write(&inner, here->bytes, MUSES_LOCATOR_MAX);
 	muses_write_u32(&inner, here->mtu);
-	return muses_aead_seal(key, zero_nonce, out, muses_written(&w), plain, sizeof(plain),
-	                       w.at);
+	return muses_aead_seal(key, zero_nonce, out, muses_written(&w), plain,
+	                       sizeof(plain), w.at);
 }
 
 /* data is what follows the header p; base and nonce were read from it. */
@@ -101,8 +102,9 @@ static bool open_message(const struct core_packet *p, const uint8_t *data,
 
 	core_packet_put(p, clear);
 	memcpy(clear + CORE_HEADER_BYTES, data, 4 + CORE_NONCE_SIZE);
-	if (muses_aead_open(key, zero_nonce, clear, sizeof(clear), data + 4 + CORE_NONCE_SIZE,
-	                    CORE_REHELLO_PLAIN + 16, plain) != 0)
+	if (muses_aead_open(key, zero_nonce, clear, sizeof(clear),
+	                    data + 4 + CORE_NONCE_SIZE, CORE_REHELLO_PLAIN + 16,
+	                    plain) != 0)
 		return false;
 	there->size = muses_read_u8(&r);
 	muses_read_to(&r, there->bytes, MUSES_LOCATOR_MAX);
@@ -117,13 +119,16 @@ int core_resume_ask(struct core_resume *r, uint64_t index,
 	/* The peer surely has mine: it made it.  Whether it has theirs in use only the
 	 * committed one can tell. */
 	const struct core_generation *base = r->mine.present ? &r->mine : &r->committed;
-	struct message m = { .type = CORE_PACKET_REHELLO, .index = index,
-	                     .number = r->asked + 1, .base = base->number, .nonce = na };
+	struct message m = { .type = CORE_PACKET_REHELLO,
+		             .index = index,
+		             .number = r->asked + 1,
+		             .base = base->number,
+		             .nonce = na };
 	uint8_t key[CORE_SECRET_SIZE];
 	int err;
 
-	err = core_schedule_rehello(base->resume, r->mine_way, base->number, m.number, na, NULL,
-	                            r->idh[SENDING], key);
+	err = core_schedule_rehello(base->resume, r->mine_way, base->number, m.number, na,
+	                            NULL, r->idh[SENDING], key);
 	if (err == 0)
 		err = write_message(&m, key, here, r->question);
 	muses_cleanse(key, sizeof(key));
@@ -149,32 +154,35 @@ static const struct core_generation *find(const struct core_resume *r, uint32_t 
 	return NULL;
 }
 
-enum core_resume_event core_resume_asked(struct core_resume *r, const struct core_packet *p,
-                                         const uint8_t *data, size_t size, uint64_t index,
-                                         const uint8_t nb[static CORE_NONCE_SIZE],
-                                         const struct core_locator *here,
-                                         struct core_locator *there,
-                                         struct core_resume_keys *keys)
+enum core_resume_event
+core_resume_asked(struct core_resume *r, const struct core_packet *p, const uint8_t *data,
+                  size_t size, uint64_t index, const uint8_t nb[static CORE_NONCE_SIZE],
+                  const struct core_locator *here, struct core_locator *there,
+                  struct core_resume_keys *keys)
 {
 	struct muses_reader in = muses_reader(data, size);
 	uint32_t base_number = muses_read_u32(&in);
 	const uint8_t *na = muses_read(&in, CORE_NONCE_SIZE);
 	const struct core_generation *base = find(r, base_number);
-	struct message m = { .type = CORE_PACKET_REHELLO_ACK, .index = index,
-	                     .number = p->sequence, .base = base_number, .nonce = nb };
+	struct message m = { .type = CORE_PACKET_REHELLO_ACK,
+		             .index = index,
+		             .number = p->sequence,
+		             .base = base_number,
+		             .nonce = nb };
 	bool lower = r->mine_way == CORE_FROM_LOWER;
 	uint8_t key[CORE_SECRET_SIZE];
 	int err;
 
-	if (size != CORE_REHELLO_BYTES - CORE_HEADER_BYTES || na == NULL || p->sequence == 0)
+	if (size != CORE_REHELLO_BYTES - CORE_HEADER_BYTES || na == NULL ||
+	    p->sequence == 0)
 		return CORE_RESUME_IGNORE;
 	if (p->sequence == r->seen &&
 	    muses_equal_secret(r->seen_tag, data + size - 16, 16))
 		return CORE_RESUME_REPEAT;
 	if (p->sequence <= r->seen || base == NULL)
 		return CORE_RESUME_IGNORE;
-	err = core_schedule_rehello(base->resume, !r->mine_way, base_number, p->sequence, na,
-	                            NULL, r->idh[RECEIVING], key);
+	err = core_schedule_rehello(base->resume, !r->mine_way, base_number, p->sequence,
+	                            na, NULL, r->idh[RECEIVING], key);
 	if (err != 0 || !open_message(p, data, key, there)) {
 		muses_cleanse(key, sizeof(key));
 		return CORE_RESUME_IGNORE;
@@ -195,11 +203,12 @@ enum core_resume_event core_resume_asked(struct core_resume *r, const struct cor
 		if (r->asking && r->asked_base != base_number)
 			r->asking = false;
 	}
-	err = core_schedule_rehello(base->resume, r->mine_way, base_number, p->sequence, na, nb,
-	                            r->idh[SENDING], key);
+	err = core_schedule_rehello(base->resume, r->mine_way, base_number, p->sequence,
+	                            na, nb, r->idh[SENDING], key);
 	if (err == 0)
-		err = core_schedule_resume(base->resume, next_number(base_number, !r->mine_way),
-		                           na, nb, keys);
+		err = core_schedule_resume(base->resume,
+		                           next_number(base_number, !r->mine_way), na, nb,
+		                           keys);
 	if (err == 0)
 		err = write_message(&m, key, here, r->answer);
 	muses_cleanse(key, sizeof(key));
@@ -239,11 +248,11 @@ enum core_resume_event core_resume_answered(struct core_resume *r,
 	base = find(r, base_number);
 	if (base == NULL || base == &r->theirs)
 		return CORE_RESUME_IGNORE;
-	good = core_schedule_rehello(base->resume, !r->mine_way, base_number, r->asked, r->na,
-	                             nb, r->idh[RECEIVING], key) == 0 &&
+	good = core_schedule_rehello(base->resume, !r->mine_way, base_number, r->asked,
+	                             r->na, nb, r->idh[RECEIVING], key) == 0 &&
 	       open_message(p, data, key, there) &&
-	       core_schedule_resume(base->resume, next_number(base_number, r->mine_way), r->na,
-	                            nb, keys) == 0;
+	       core_schedule_resume(base->resume, next_number(base_number, r->mine_way),
+	                            r->na, nb, keys) == 0;
 	muses_cleanse(key, sizeof(key));
 	if (!good)
 		return CORE_RESUME_IGNORE;
@@ -261,7 +270,8 @@ enum core_resume_event core_resume_answered(struct core_resume *r,
 
 /* ---- packets arrive ----------------------------------------------------------- */
 
-enum core_resume_event core_resume_evidence(struct core_resume *r, uint32_t number, bool acked)
+enum core_resume_event core_resume_evidence(struct core_resume *r, uint32_t number,
+                                            bool acked)
 {
 	if (r->theirs.present && r->theirs.number == number) {
 		/* The peer has our answer.  If both sides have both, the lower wins. */

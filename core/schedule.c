@@ -48,24 +48,27 @@ int core_schedule_root(const struct muses_shared *shared, uint16_t suite_id,
 			(struct muses_part[]){ { responder->bytes, MUSES_ID_SIZE },
 		                               { initiator->bytes, MUSES_ID_SIZE } },
 			2, names[MUSES_RESPONDER]);
-	for (int sender = MUSES_INITIATOR; err == 0 && sender <= MUSES_RESPONDER; sender++) {
+	for (int sender = MUSES_INITIATOR; err == 0 && sender <= MUSES_RESPONDER;
+	     sender++) {
 		struct muses_writer w = muses_writer(context, sizeof(context));
-		const uint8_t *key = sender == MUSES_INITIATOR ? shared->i2r : shared->r2i;
+		const uint8_t *key =
+			sender == MUSES_INITIATOR ? shared->i2r : shared->r2i;
 		enum core_way way = sender == MUSES_INITIATOR ? i2r : !i2r;
 		const char *fin = sender == MUSES_INITIATOR ? "fin i" : "fin r";
 
 		muses_write_u16(&w, suite_id);
 		muses_write(&w, session_id, CORE_SESSID_SIZE);
 		muses_write(&w, names[sender], 32);
-		err = core_expand(key, "traffic", context, sizeof(context), root->traffic[way],
-		                  CORE_SECRET_SIZE);
+		err = core_expand(key, "traffic", context, sizeof(context),
+		                  root->traffic[way], CORE_SECRET_SIZE);
 		if (err == 0)
-			err = core_expand(shared->exporter, fin, session_id, CORE_SESSID_SIZE,
-			                  root->finished[sender], CORE_SECRET_SIZE);
+			err = core_expand(shared->exporter, fin, session_id,
+			                  CORE_SESSID_SIZE, root->finished[sender],
+			                  CORE_SECRET_SIZE);
 	}
 	if (err == 0)
-		err = core_expand(shared->exporter, "resume", session_id, CORE_SESSID_SIZE,
-		                  root->resume, CORE_SECRET_SIZE);
+		err = core_expand(shared->exporter, "resume", session_id,
+		                  CORE_SESSID_SIZE, root->resume, CORE_SECRET_SIZE);
 	if (err != 0)
 		muses_cleanse(root, sizeof(*root));
 	return err;
@@ -96,7 +99,8 @@ int core_schedule_material(const uint8_t traffic[static CORE_SECRET_SIZE],
 		err = core_expand(traffic, "key", id, sizeof(id), material->key,
 		                  suite->key_size);
 	if (err == 0)
-		err = core_expand(traffic, "iv", id, sizeof(id), material->iv, MUSES_IV_SIZE);
+		err = core_expand(traffic, "iv", id, sizeof(id), material->iv,
+		                  MUSES_IV_SIZE);
 	if (err == 0 && suite->mac_size > 0)
 		err = core_expand(traffic, "mac", id, sizeof(id), material->mac,
 		                  suite->mac_size);
@@ -121,16 +125,17 @@ int core_schedule_idh(const struct muses_id *source, const struct muses_id *dest
                       uint8_t idh[static CORE_IDH_SIZE])
 {
 	uint8_t hash[32];
-	int err = muses_sha256((struct muses_part[]){ { source->bytes, MUSES_ID_SIZE },
-	                                              { destination->bytes, MUSES_ID_SIZE } },
-	                       2, hash);
+	int err = muses_sha256(
+		(struct muses_part[]){ { source->bytes, MUSES_ID_SIZE },
+	                               { destination->bytes, MUSES_ID_SIZE } },
+		2, hash);
 
 	memcpy(idh, hash, CORE_IDH_SIZE);
 	return err;
 }
 
-int core_schedule_resume(const uint8_t resume[static CORE_SECRET_SIZE], uint32_t generation,
-                         const uint8_t na[static CORE_NONCE_SIZE],
+int core_schedule_resume(const uint8_t resume[static CORE_SECRET_SIZE],
+                         uint32_t generation, const uint8_t na[static CORE_NONCE_SIZE],
                          const uint8_t nb[static CORE_NONCE_SIZE],
                          struct core_resume_keys *keys)
 {
@@ -150,15 +155,16 @@ int core_schedule_resume(const uint8_t resume[static CORE_SECRET_SIZE], uint32_t
 	if (err == 0)
 		err = core_expand(m, "resume", NULL, 0, keys->resume, CORE_SECRET_SIZE);
 	for (uint8_t way = 0; err == 0 && way < 2; way++)
-		err = core_expand(m, "traffic", &way, 1, keys->traffic[way], CORE_SECRET_SIZE);
+		err = core_expand(m, "traffic", &way, 1, keys->traffic[way],
+		                  CORE_SECRET_SIZE);
 	muses_cleanse(m, sizeof(m));
 	if (err != 0)
 		muses_cleanse(keys, sizeof(*keys));
 	return err;
 }
 
-int core_schedule_rehello(const uint8_t resume[static CORE_SECRET_SIZE], enum core_way way,
-                          uint32_t base, uint64_t rehello_number,
+int core_schedule_rehello(const uint8_t resume[static CORE_SECRET_SIZE],
+                          enum core_way way, uint32_t base, uint64_t rehello_number,
                           const uint8_t na[static CORE_NONCE_SIZE],
                           const uint8_t nb[CORE_NONCE_SIZE],
                           const uint8_t idh[static CORE_IDH_SIZE],
@@ -179,7 +185,8 @@ int core_schedule_rehello(const uint8_t resume[static CORE_SECRET_SIZE], enum co
 }
 
 int core_schedule_keystep(const uint8_t resume[static CORE_SECRET_SIZE], uint32_t number,
-                          const uint8_t share_i[static 32], const uint8_t share_r[static 32],
+                          const uint8_t share_i[static 32],
+                          const uint8_t share_r[static 32],
                           const uint8_t shared[static 32],
                           uint8_t out[static CORE_SECRET_SIZE])
 {

@@ -21,17 +21,17 @@
 struct assembly {
 	struct core_session *session;
 	uint8_t scratch[SCRATCH_BYTES];
-	struct muses_writer w;      /* On scratch. */
-	const uint8_t *mark;        /* Scratch up to here is in iov already. */
+	struct muses_writer w; /* On scratch. */
+	const uint8_t *mark;   /* Scratch up to here is in iov already. */
 	struct iovec iov[IOV_MOST];
 	size_t iov_count;
-	size_t size;                /* Plain bytes so far, without scratch behind mark. */
-	size_t room;                /* Most plain bytes. */
+	size_t size; /* Plain bytes so far, without scratch behind mark. */
+	size_t room; /* Most plain bytes. */
 	struct core_sent_item *items;
-	size_t bare;                /* used() with nothing but FINISHED. */
-	bool counts;                /* Needs an acknowledgement. */
+	size_t bare; /* used() with nothing but FINISHED. */
+	bool counts; /* Needs an acknowledgement. */
 	bool acks;
-	bool failed;                /* Out of memory on the way. */
+	bool failed; /* Out of memory on the way. */
 };
 
 static size_t used(const struct assembly *a)
@@ -86,9 +86,9 @@ static void add_ack(struct assembly *a)
 	struct core_session *s = a->session;
 	struct muses_ack_range range[MUSES_ACK_RANGES_MAX];
 	struct muses_ack ack = { .delay_ns = core_session_now(s) - s->largest_ns,
-	                         .congestion = s->marks,
-	                         .lossy = s->lossy,
-	                         .range = range };
+		                 .congestion = s->marks,
+		                 .lossy = s->lossy,
+		                 .range = range };
 
 	while (ack.count < s->received.count && ack.count < MUSES_ACK_RANGES_MAX &&
 	       (ack.count + 1) * 16 + 48 < left(a)) {
@@ -127,11 +127,13 @@ static void add_session_frames(struct assembly *a)
 		core_frame_windows(&a->w, s->receive_limit);
 		s->due &= (uint16_t)~CORE_DUE_WINDOWS;
 	}
-	if ((s->due & CORE_DUE_LOCATOR) != 0 && s->table->overlay_ops->locator_get != NULL &&
-	    left(a) > 2 + MUSES_LOCATOR_MAX && remember(a, CORE_SENT_LOCATOR, 0, 0, 0, false)) {
+	if ((s->due & CORE_DUE_LOCATOR) != 0 &&
+	    s->table->overlay_ops->locator_get != NULL &&
+	    left(a) > 2 + MUSES_LOCATOR_MAX &&
+	    remember(a, CORE_SENT_LOCATOR, 0, 0, 0, false)) {
 		uint8_t locator[MUSES_LOCATOR_MAX];
-		size_t size = s->table->overlay_ops->locator_get(s->table->pipeline->overlay,
-		                                                 locator);
+		size_t size = s->table->overlay_ops->locator_get(
+			s->table->pipeline->overlay, locator);
 
 		core_frame_locator(&a->w, locator, size);
 		s->due &= (uint16_t)~CORE_DUE_LOCATOR;
@@ -153,7 +155,8 @@ static void add_session_frames(struct assembly *a)
 static void add_open(struct assembly *a, struct core_stream *st)
 {
 	/* With everything we say of it, until it is acknowledged: packets may be lost. */
-	if (st->opened || !st->ours || !remember(a, CORE_SENT_OPEN, st->node.key, 0, 0, false))
+	if (st->opened || !st->ours ||
+	    !remember(a, CORE_SENT_OPEN, st->node.key, 0, 0, false))
 		return;
 	core_frame_open(&a->w, st->node.key, st->source_port, st->destination_port,
 	                st->service);
@@ -171,11 +174,13 @@ static bool add_stream_frames(struct assembly *a, struct core_stream *st)
 		return true;
 	if (left(a) < STREAM_FRAMES_MAX)
 		return false;
-	if (st->ours && !st->opened && ((st->due & (CORE_DUE_OPEN | CORE_DUE_RESET)) != 0 || data))
+	if (st->ours && !st->opened &&
+	    ((st->due & (CORE_DUE_OPEN | CORE_DUE_RESET)) != 0 || data))
 		add_open(a, st);
 	if ((st->due & CORE_DUE_RESET) != 0 &&
 	    remember(a, CORE_SENT_RESET, id, 0, 0, false)) {
-		core_frame_reason(&a->w, st->rejecting ? CORE_FRAME_REJECT : CORE_FRAME_RESET,
+		core_frame_reason(&a->w,
+		                  st->rejecting ? CORE_FRAME_REJECT : CORE_FRAME_RESET,
 		                  id, st->reason, st->send.high);
 		st->due &= (uint8_t)~CORE_DUE_RESET;
 	}
@@ -184,7 +189,8 @@ static bool add_stream_frames(struct assembly *a, struct core_stream *st)
 		const struct core_stream_receive *in = &st->receive;
 
 		core_frame_position(&a->w, id, in->contiguous,
-		                    in->final != UINT64_MAX && in->contiguous == in->final);
+		                    in->final != UINT64_MAX &&
+		                            in->contiguous == in->final);
 		st->due &= (uint8_t)~CORE_DUE_POSITION;
 	}
 	if ((st->due & CORE_DUE_WINDOW) != 0) {
@@ -206,9 +212,9 @@ static void add_data(struct assembly *a, struct core_stream *st)
 		struct iovec iov[IOV_MOST];
 		uint64_t position;
 		bool end;
-		size_t size = core_stream_gather(
-			st, a->room - used(a) - CORE_STREAM_HEADER_MAX, iov, &iov_count,
-			&position, &end);
+		size_t size =
+			core_stream_gather(st, a->room - used(a) - CORE_STREAM_HEADER_MAX,
+		                           iov, &iov_count, &position, &end);
 
 		if ((size == 0 && !end) ||
 		    !remember(a, CORE_SENT_DATA, st->node.key, position, size, end))
@@ -246,7 +252,8 @@ static void add_streams(struct assembly *a)
 	}
 }
 
-/* ---- one packet --------------------------------------------------------------------- */
+/* ---- one packet ---------------------------------------------------------------------
+ */
 
 /* The scratch run that is still open counts as size. */
 static int seal_and_send(struct assembly *a)
@@ -264,8 +271,8 @@ static int seal_and_send(struct assembly *a)
 	                 CORE_HEADER_BYTES + a->size + t->suite->overhead);
 	if (b == NULL)
 		return MUSES_ENOMEM;
-	err = core_traffic_seal(t, s->peer_index, a->iov, a->iov_count, a->size, b, &sequence,
-	                        core_session_now(s));
+	err = core_traffic_seal(t, s->peer_index, a->iov, a->iov_count, a->size, b,
+	                        &sequence, core_session_now(s));
 	if (err != 0) {
 		muses_buf_free(b);
 		return err;
@@ -279,7 +286,8 @@ static int seal_and_send(struct assembly *a)
 		a->items = NULL;
 	}
 	/* Books first. */
-	err = table->reliability_ops->sent(s->reliability, sequence, sealed_size, a->counts);
+	err = table->reliability_ops->sent(s->reliability, sequence, sealed_size,
+	                                   a->counts);
 	if (a->acks)
 		table->reliability_ops->ack_sent(s->reliability);
 	s->bytes_sent += sealed_size;
@@ -292,7 +300,7 @@ static int seal_and_send(struct assembly *a)
 	err = table->overlay_ops->send(table->pipeline->overlay, &s->peer, b);
 	if (err != 0)
 		core_session_count(s, err == MUSES_EUNREACHABLE ? "no next hop"
-		                                                 : "overlay queue full");
+		                                                : "overlay queue full");
 	return 0;
 }
 
@@ -374,7 +382,8 @@ void core_session_flush(struct muses_task *task)
 		size_t sendable = ops->sendable(s->reliability);
 		bool ack_now = ops->ack_due(s->reliability) <= now;
 
-		if (core_traffic_ripe(s->traffic[0], s->table->config.rekey_s * MUSES_S, now) &&
+		if (core_traffic_ripe(s->traffic[0], s->table->config.rekey_s * MUSES_S,
+		                      now) &&
 		    core_traffic_ratchet(s->traffic[0], now) != 0)
 			core_session_count(s, "could not ratchet");
 		if (!send_one(s, sendable, ack_now))
@@ -404,8 +413,8 @@ void core_session_send_close(struct core_session *s, enum core_reason reason)
 	                 CORE_HEADER_BYTES + iov.iov_len + s->suite->overhead);
 	if (b == NULL)
 		return;
-	if (core_traffic_seal(s->traffic[0], s->peer_index, &iov, 1, iov.iov_len, b, &sequence,
-	                      core_session_now(s)) != 0) {
+	if (core_traffic_seal(s->traffic[0], s->peer_index, &iov, 1, iov.iov_len, b,
+	                      &sequence, core_session_now(s)) != 0) {
 		muses_buf_free(b);
 		return;
 	}

@@ -34,7 +34,8 @@ static struct core_sent_packet *at(const struct core_sent *sent, uint32_t i)
 	return &sent->ring[(sent->first + i) & (sent->room - 1)];
 }
 
-bool core_sent_put(struct core_session *s, uint64_t sequence, struct core_sent_item *items)
+bool core_sent_put(struct core_session *s, uint64_t sequence,
+                   struct core_sent_item *items)
 {
 	struct core_sent *sent = &s->sent;
 
@@ -72,7 +73,8 @@ static struct core_sent_packet *find(const struct core_sent *sent, uint64_t sequ
 		else
 			high = middle;
 	}
-	return low < sent->count && at(sent, low)->sequence == sequence ? at(sent, low) : NULL;
+	return low < sent->count && at(sent, low)->sequence == sequence ? at(sent, low)
+	                                                                : NULL;
 }
 
 static struct core_sent_item *take(struct core_session *s, uint64_t sequence)
@@ -167,7 +169,8 @@ static void item_lost(struct core_session *s, const struct core_sent_item *item)
 		switch (item->kind) {
 		case CORE_SENT_DATA:
 			if (!st->resetting)
-				core_stream_lost(st, item->position, item->size, item->end);
+				core_stream_lost(st, item->position, item->size,
+				                 item->end);
 			break;
 		case CORE_SENT_OPEN:
 			if (!st->opened)

@@ -24,7 +24,8 @@ const char *core_session_state_name(enum core_session_state state)
 	static const char *const names[] = { "connecting", "established", "suspected",
 		                             "suspended", "closed" };
 
-	return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+	return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state]
+	                                                          : "unknown";
 }
 
 void core_session_count(struct core_session *s, const char *reason)
@@ -32,7 +33,8 @@ void core_session_count(struct core_session *s, const char *reason)
 	core_count(s->table->env->stats, CORE_SESSIONS, reason);
 }
 
-const char *core_session_label(struct core_session *s, char text[static MUSES_NAME_MAX + 1])
+const char *core_session_label(struct core_session *s,
+                               char text[static MUSES_NAME_MAX + 1])
 {
 	struct core_sessions *table = s->table;
 	const char *name = table->keys_ops->petname(table->pipeline->keys, &s->peer);
@@ -154,8 +156,8 @@ void core_session_poll(struct core_session *s)
 		enum muses_verdict verdict = ops->timer(s->reliability, &due, &why);
 		uint64_t ack_due;
 
-		/* Each verdict is carried out once a turn: what it leads to (a packet sent, a
-		 * new phase) is told to the plugin, which then answers anew. */
+		/* Each verdict is carried out once a turn: what it leads to (a packet
+		 * sent, a new phase) is told to the plugin, which then answers anew. */
 		if (verdict != MUSES_WAIT) {
 			act(s, verdict, why);
 			if (s->closing)
@@ -190,7 +192,8 @@ static void on_timer(struct muses_timer *t)
 	core_session_wake(muses_container(t, struct core_session, timer));
 }
 
-struct core_session *core_session_new(struct core_sessions *table, const struct muses_id *peer)
+struct core_session *core_session_new(struct core_sessions *table,
+                                      const struct muses_id *peer)
 {
 	struct core_session *s;
 
@@ -208,7 +211,8 @@ struct core_session *core_session_new(struct core_sessions *table, const struct 
 	s->peer = *peer;
 	s->ready_last = &s->ready_first;
 	s->next_stream = muses_id_compare(&table->self, peer) < 0 ? 0 : 1;
-	s->peer_stream_window = 64u << 10; /* Until it says more: every node takes this. */
+	s->peer_stream_window = 64u
+	                        << 10; /* Until it says more: every node takes this. */
 	s->peer_session_window = s->peer_stream_window;
 	s->send_limit = s->peer_session_window;
 	s->receive_limit = table->config.session_window;
@@ -239,8 +243,8 @@ void core_session_violated(struct core_session *s, const char *reason)
 	if (s->closing)
 		return;
 	core_session_count(s, reason);
-	core_log(s->table->env->log, MUSES_DEBUG, CORE_SESSIONS, "session with %s ends: %s",
-	         core_session_label(s, label), reason);
+	core_log(s->table->env->log, MUSES_DEBUG, CORE_SESSIONS,
+	         "session with %s ends: %s", core_session_label(s, label), reason);
 	s->closing = true;
 	s->closing_reason = CORE_REASON_PROTOCOL;
 }
@@ -295,9 +299,11 @@ void core_sessions_bury(struct core_sessions *table)
 	}
 }
 
-/* ---- the table ---------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------
+ */
 
-struct core_sessions *core_sessions_open(struct core_env *env, struct core_pipeline *pipeline,
+struct core_sessions *core_sessions_open(struct core_env *env,
+                                         struct core_pipeline *pipeline,
                                          const struct core_sessions_config *config,
                                          const struct muses_id *self, const char *name)
 {
@@ -319,8 +325,8 @@ struct core_sessions *core_sessions_open(struct core_env *env, struct core_pipel
 }
 
 /* Each session, also when it is closed on the way. */
-static void each(struct core_sessions *table, void (*act_on)(struct core_session *, void *),
-                 void *argument)
+static void each(struct core_sessions *table,
+                 void (*act_on)(struct core_session *, void *), void *argument)
 {
 	struct core_hash_node *n, *next;
 	size_t place = 0;
@@ -368,7 +374,8 @@ void core_sessions_close(struct core_sessions *table)
 	muses_free_secret(table, sizeof(*table));
 }
 
-struct core_session *core_session_find(struct core_sessions *table, const struct muses_id *peer)
+struct core_session *core_session_find(struct core_sessions *table,
+                                       const struct muses_id *peer)
 {
 	struct core_hash_node *n = core_hash_find(&table->by_peer, key_of(peer));
 
@@ -381,7 +388,8 @@ struct core_session *core_session_find(struct core_sessions *table, const struct
 	return NULL;
 }
 
-struct core_session *core_session_get(struct core_sessions *table, const struct muses_id *peer)
+struct core_session *core_session_get(struct core_sessions *table,
+                                      const struct muses_id *peer)
 {
 	struct core_session *s = core_session_find(table, peer);
 
@@ -427,7 +435,8 @@ void core_sessions_deliver(struct core_sessions *table, struct muses_buf *b,
 	case CORE_PACKET_REHELLO_ACK:
 		s = by_index(table, p.index);
 		if (s != NULL)
-			core_rehello_received(s, &p, b->data + CORE_HEADER_BYTES, p.length, met);
+			core_rehello_received(s, &p, b->data + CORE_HEADER_BYTES,
+			                      p.length, met);
 		else
 			core_count(table->env->stats, CORE_SESSIONS,
 			           "Re-Hello for an unknown session");
@@ -452,7 +461,8 @@ static void tell_path(struct core_session *s, void *argument)
 	if (s->closing)
 		return;
 	if (s->keyed && news->event != MUSES_PATH_DOWN) {
-		uint32_t mtu = table->overlay_ops->mtu(table->pipeline->overlay, &s->peer);
+		uint32_t mtu =
+			table->overlay_ops->mtu(table->pipeline->overlay, &s->peer);
 
 		if (mtu > 0 && (s->mtu == 0 || mtu < s->mtu))
 			s->mtu = mtu;

@@ -33,8 +33,8 @@ static json_t *session_info(struct core_session *s)
 	muses_id_text(&s->peer, text);
 	json_object_set_new(o, "peer", json_string(text));
 	json_object_set_new(o, "state", json_string(core_session_state_name(s->state)));
-	json_object_set_new(o, "suite", s->suite != NULL ? json_string(s->suite->name)
-	                                                 : json_null());
+	json_object_set_new(o, "suite",
+	                    s->suite != NULL ? json_string(s->suite->name) : json_null());
 	set_count(o, "generation", s->resume.current);
 	set_count(o, "epoch", t != NULL ? t->send.step : 0);
 	set_count(o, "resumes", s->resumes);
@@ -44,7 +44,9 @@ static json_t *session_info(struct core_session *s)
 	set_count(o, "unacked_bytes", s->send_held);
 	set_count(o, "mtu", s->mtu);
 	set_count(o, "suspended_ms",
-	          s->suspended_ns != 0 ? (core_session_now(s) - s->suspended_ns) / MUSES_MS : 0);
+	          s->suspended_ns != 0
+	                  ? (core_session_now(s) - s->suspended_ns) / MUSES_MS
+	                  : 0);
 	if (s->reliability != NULL) {
 		json_t *info = json_object();
 
@@ -54,8 +56,8 @@ static json_t *session_info(struct core_session *s)
 	}
 	for (n = core_hash_next(&s->streams, &place, NULL); n != NULL;
 	     n = core_hash_next(&s->streams, &place, n))
-		json_array_append_new(streams,
-		                      stream_info(muses_container(n, struct core_stream, node)));
+		json_array_append_new(streams, stream_info(muses_container(
+						       n, struct core_stream, node)));
 	json_object_set_new(o, "streams", streams);
 	return o;
 }
@@ -68,7 +70,7 @@ json_t *core_sessions_info(const struct core_sessions *table)
 
 	for (n = core_hash_next(&table->by_peer, &place, NULL); n != NULL;
 	     n = core_hash_next(&table->by_peer, &place, n))
-		json_array_append_new(
-			array, session_info(muses_container(n, struct core_session, by_peer)));
+		json_array_append_new(array, session_info(muses_container(
+						     n, struct core_session, by_peer)));
 	return array;
 }

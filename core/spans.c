@@ -21,7 +21,8 @@ static bool reserve(struct core_spans *s)
 static void replace(struct core_spans *s, uint32_t from, uint32_t to, uint32_t kept)
 {
 	/* Items from .. to - 1 shrink to kept of them, which the caller has filled. */
-	memmove(&s->item[from + kept], &s->item[to], (s->count - to) * sizeof(s->item[0]));
+	memmove(&s->item[from + kept], &s->item[to],
+	        (s->count - to) * sizeof(s->item[0]));
 	s->count -= to - from - kept;
 	if (s->count == 0)
 		core_spans_release(s);

@@ -115,12 +115,14 @@ static void tell(struct core_sessions *table, struct core_stream *st)
 	table->telling = st;
 	if ((news & CORE_NEWS_SUSPENDED) != 0 && st->user->suspended != NULL)
 		st->user->suspended(st, st->data, true);
-	if (table->telling != NULL && st->user != NULL && (news & CORE_NEWS_RESUMED) != 0 &&
-	    st->user->suspended != NULL)
+	if (table->telling != NULL && st->user != NULL &&
+	    (news & CORE_NEWS_RESUMED) != 0 && st->user->suspended != NULL)
 		st->user->suspended(st, st->data, false);
-	if (table->telling != NULL && st->user != NULL && (news & CORE_NEWS_READABLE) != 0)
+	if (table->telling != NULL && st->user != NULL &&
+	    (news & CORE_NEWS_READABLE) != 0)
 		st->user->readable(st, st->data);
-	if (table->telling != NULL && st->user != NULL && (news & CORE_NEWS_WRITABLE) != 0)
+	if (table->telling != NULL && st->user != NULL &&
+	    (news & CORE_NEWS_WRITABLE) != 0)
 		st->user->writable(st, st->data);
 	if (table->telling != NULL && st->user != NULL && (news & CORE_NEWS_RESET) != 0)
 		st->user->reset(st, st->data, st->reason);
@@ -238,7 +240,8 @@ struct core_stream *core_stream_open(struct core_session *s, const char *service
 	return st;
 }
 
-void core_stream_accept(struct core_stream *st, const struct core_stream_user *user, void *data)
+void core_stream_accept(struct core_stream *st, const struct core_stream_user *user,
+                        void *data)
 {
 	st->user = user;
 	st->data = data;
@@ -258,7 +261,8 @@ static void start_reset(struct core_stream *st, enum core_reason reason, bool re
 		st->reason = (uint8_t)reason;
 		core_stream_send_release(st);
 		if (st->ours && !st->open_sent)
-			st->send.reset_acked = st->receive.reset = true; /* Nobody knows it. */
+			st->send.reset_acked = st->receive.reset =
+				true; /* Nobody knows it. */
 		else
 			core_stream_due(st, CORE_DUE_RESET);
 	}
@@ -323,10 +327,9 @@ void core_stream_end(struct core_stream *st, enum core_reason reason)
 }
 
 /* Every stream of s once, though each may be freed on the way. */
-#define EACH_STREAM(s, n, next, place)                                                \
-	for (n = core_hash_next(&(s)->streams, &place, NULL);                         \
-	     n != NULL &&                                                             \
-	     (next = core_hash_next(&(s)->streams, &place, n), true);                 \
+#define EACH_STREAM(s, n, next, place)                                             \
+	for (n = core_hash_next(&(s)->streams, &place, NULL);                      \
+	     n != NULL && (next = core_hash_next(&(s)->streams, &place, n), true); \
 	     n = next)
 
 void core_streams_end(struct core_session *s, enum core_reason reason)
@@ -408,7 +411,8 @@ void core_stream_opened(struct core_session *s, const struct core_frame *f)
 	}
 	if (was_seen(s, f->stream / 2))
 		return;
-	if (table->stream_count >= (size_t)table->config.most_streams + STREAMS_REFUSED_MOST) {
+	if (table->stream_count >=
+	    (size_t)table->config.most_streams + STREAMS_REFUSED_MOST) {
 		core_session_violated(s, "far too many streams");
 		return;
 	}
@@ -450,7 +454,7 @@ void core_stream_peer_reset(struct core_session *s, const struct core_frame *f)
 	if (!st->resetting) {
 		/* Answer in kind, so that the peer knows where our bytes end. */
 		st->reason = f->code < CORE_REASONS && f->code != 0 ? f->code
-		                                                   : CORE_REASON_RESET;
+		                                                    : CORE_REASON_RESET;
 		st->resetting = true;
 		core_stream_send_release(st);
 		core_stream_due(st, CORE_DUE_RESET);

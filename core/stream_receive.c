@@ -58,8 +58,9 @@ static bool agrees(const struct muses_buf *b, uint64_t near, uint64_t position,
 		uint64_t from = begin > position ? begin : position;
 		uint64_t to = end < position + size ? end : position + size;
 
-		if (from < to && memcmp(b->data + (from - begin), data + (from - position),
-		                        (size_t)(to - from)) != 0)
+		if (from < to &&
+		    memcmp(b->data + (from - begin), data + (from - position),
+		           (size_t)(to - from)) != 0)
 			return false;
 	}
 	return true;
@@ -114,8 +115,8 @@ static void put_apart(struct core_stream *st, uint64_t position, struct muses_bu
 	st->session->apart_count++;
 }
 
-void core_stream_arrived(struct core_stream *st, uint64_t position, struct muses_buf *slice,
-                         size_t size, bool end)
+void core_stream_arrived(struct core_stream *st, uint64_t position,
+                         struct muses_buf *slice, size_t size, bool end)
 {
 	struct core_stream_receive *in = &st->receive;
 	struct core_session *s = st->session;
@@ -165,7 +166,8 @@ size_t core_stream_peek(const struct core_stream *st, struct iovec *iov, size_t 
 {
 	size_t count = 0;
 
-	for (struct muses_buf *b = st->receive.first; b != NULL && count < most; b = b->next)
+	for (struct muses_buf *b = st->receive.first; b != NULL && count < most;
+	     b = b->next)
 		iov[count++] = (struct iovec){ b->data, b->size };
 	return count;
 }

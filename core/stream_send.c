@@ -57,7 +57,8 @@ static void offer_space(struct core_stream *st)
 	}
 }
 
-size_t core_stream_reserve(struct core_stream *st, struct iovec *iov, size_t most, size_t want)
+size_t core_stream_reserve(struct core_stream *st, struct iovec *iov, size_t most,
+                           size_t want)
 {
 	struct core_stream_send *o = &st->send;
 	size_t room = least(core_stream_space(st), want);
@@ -72,7 +73,8 @@ size_t core_stream_reserve(struct core_stream *st, struct iovec *iov, size_t mos
 	}
 	while (room > 0 && count < most && o->reserved_count < 4) {
 		size_t size = least(room, BLOCK_ROOM);
-		struct muses_buf *b = core_buf_new(st->session->table->env->pool, 0, size);
+		struct muses_buf *b =
+			core_buf_new(st->session->table->env->pool, 0, size);
 
 		if (b == NULL)
 			break;
@@ -164,7 +166,8 @@ static uint64_t new_bytes_allowed(const struct core_stream *st)
 	uint64_t stream = limit > o->next ? limit - o->next : 0;
 	/* What was sent once is within the session's window already. */
 	uint64_t again = o->high > o->next ? o->high - o->next : 0;
-	uint64_t session = s->send_limit > s->send_total ? s->send_limit - s->send_total : 0;
+	uint64_t session =
+		s->send_limit > s->send_total ? s->send_limit - s->send_total : 0;
 
 	return stream < again + session ? stream : again + session;
 }
@@ -184,8 +187,8 @@ bool core_stream_sendable(const struct core_stream *st)
 }
 
 /* Gather [position, position + size) beginning in b, which starts at start. */
-static size_t gather_from(struct muses_buf *b, uint64_t start, uint64_t position, size_t size,
-                          struct iovec *iov, size_t *iov_count)
+static size_t gather_from(struct muses_buf *b, uint64_t start, uint64_t position,
+                          size_t size, struct iovec *iov, size_t *iov_count)
 {
 	size_t most = *iov_count, count = 0, gathered = 0;
 
@@ -236,7 +239,8 @@ size_t core_stream_gather(struct core_stream *st, size_t room, struct iovec *iov
 	size = least(new_bytes_allowed(st), room);
 	if (size > 0) {
 		find_cursor(o);
-		size = gather_from(o->cursor, o->cursor_start, o->next, size, iov, iov_count);
+		size = gather_from(o->cursor, o->cursor_start, o->next, size, iov,
+		                   iov_count);
 	} else {
 		*iov_count = 0;
 	}

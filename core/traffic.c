@@ -10,9 +10,9 @@
 
 #include <muses/noise.h>
 
-#define LATE_NS      (5 * MUSES_S)
-#define AAD_LABEL    "M1"
-#define AAD_BYTES    (2 + CORE_HEADER_BYTES + CORE_SESSID_SIZE + CORE_IDH_SIZE + 4 + 4)
+#define LATE_NS   (5 * MUSES_S)
+#define AAD_LABEL "M1"
+#define AAD_BYTES (2 + CORE_HEADER_BYTES + CORE_SESSID_SIZE + CORE_IDH_SIZE + 4 + 4)
 enum { SENDING = 0, RECEIVING = 1 };
 
 static void *context_open(const struct muses_suite *suite, enum muses_direction direction,
@@ -141,8 +141,9 @@ static enum core_opened open_with(struct core_traffic *t, void *context, uint32_
 }
 
 /* The peer claims its next step: try it, commit only if the tag is good. */
-static enum core_opened open_next_step(struct core_traffic *t, const struct core_packet *p,
-                                       struct muses_buf *b, uint64_t now_ns)
+static enum core_opened open_next_step(struct core_traffic *t,
+                                       const struct core_packet *p, struct muses_buf *b,
+                                       uint64_t now_ns)
 {
 	struct core_traffic_half next = t->receive;
 	enum core_opened opened = CORE_NOT_AUTHENTIC;
@@ -198,13 +199,14 @@ bool core_traffic_ripe(const struct core_traffic *t, uint64_t age_ns, uint64_t n
 	if (t->send.packets == 0 || (t->send.step > 0 && !t->step_confirmed))
 		return false;
 	return t->keystep_due[SENDING] || t->send.packets >= t->suite->soft_packets ||
-	       t->send.bytes >= t->suite->soft_bytes || now_ns - t->step_started_ns >= age_ns;
+	       t->send.bytes >= t->suite->soft_bytes ||
+	       now_ns - t->step_started_ns >= age_ns;
 }
 
 int core_traffic_ratchet(struct core_traffic *t, uint64_t now_ns)
 {
 	struct core_traffic_half next = { .step = t->send.step + 1,
-	                                  .stepped = t->keystep_due[SENDING] };
+		                          .stepped = t->keystep_due[SENDING] };
 	int err;
 
 	memcpy(next.secret, t->send.secret, sizeof(next.secret));
