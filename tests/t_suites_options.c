@@ -3,6 +3,7 @@
 #include "tests/suites.h"
 
 #include "core/layer.h"
+#include "core/loader.h"
 #include "core/options.h"
 #include "tests/tap.h"
 
@@ -115,26 +116,30 @@ static void a_wrong_option_is_refused_with_a_sentence(void)
 	}
 }
 
-static void option_tables_are_well_formed(void)
+/* Which includes: the table of options is well-formed, known answers are given. */
+static void the_loader_takes_every_plugin(void)
 {
-	char why[200] = "";
+	struct core_loader *loader = core_loader_open();
+	char why[300] = "";
 
+	CU_ASSERT_PTR_NOT_NULL_FATAL(loader);
 	for (size_t i = 0; i < suites_plugin_count; i++) {
-		const struct muses_plugin *p = suites_plugin[i];
+		const char *name = suites_plugin[i]->name;
+		const struct muses_plugin *found;
 
-		CU_ASSERT_EQUAL(p->kind, MUSES_SECURITY);
-		CU_ASSERT(
-			p->options == NULL ||
-			core_options_sane(p->options, p->config_size, why, sizeof(why)));
-		TAP_NOTE_IF(why[0] != '\0', "%s", why);
+		CU_ASSERT_EQUAL(core_loader_add(loader, suites_plugin[i]), 0);
+		found = core_loader_find(loader, name, MUSES_SECURITY, why, sizeof(why));
+		TAP_NOTE_IF(found == NULL, "%s: %s", name, why);
+		CU_ASSERT_PTR_NOT_NULL(found);
 	}
+	core_loader_close(loader);
 }
 
 static const struct tap_test tests[] = {
 	{ "options choose the suite", options_choose_the_suite },
 	{ "a wrong option is refused with a sentence",
 	  a_wrong_option_is_refused_with_a_sentence },
-	{ "option tables are well-formed", option_tables_are_well_formed },
+	{ "the loader takes every plugin", the_loader_takes_every_plugin },
 	TAP_END,
 };
 

@@ -47,10 +47,19 @@ static const struct muses_security_ops chacha20_poly1305_ops = {
 	.offers = offers,
 };
 
+/* No state: the suites stand for themselves. */
+static int chacha20_poly1305_open(struct muses_layer *l, const void *config)
+{
+	(void)l;
+	(void)config;
+	return 0;
+}
+
 MUSES_PLUGIN(chacha20_poly1305) = {
 	MUSES_STAMP,
 	.name = "chacha20_poly1305",
 	.summary = "seals packets with ChaCha20-Poly1305",
 	.kind = MUSES_SECURITY,
 	MUSES_OPS(chacha20_poly1305_ops),
+	.open = chacha20_poly1305_open,
 };

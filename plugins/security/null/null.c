@@ -128,6 +128,14 @@ static int null_check(const void *config, char *why, size_t why_size)
 	return MUSES_ECONFIG;
 }
 
+/* No state: the suites stand for themselves. */
+static int null_open(struct muses_layer *l, const void *config)
+{
+	(void)l;
+	(void)config;
+	return 0;
+}
+
 MUSES_PLUGIN(null) = {
 	MUSES_STAMP,
 	.name = "null",
@@ -137,4 +145,5 @@ MUSES_PLUGIN(null) = {
 	.config_size = sizeof(struct null_config),
 	MUSES_OPS(null_ops),
 	.check = null_check,
+	.open = null_open,
 };
