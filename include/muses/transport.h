@@ -49,7 +49,8 @@ struct muses_transport_ops {
 	size_t (*queued)(struct muses_layer *l, struct muses_channel *channel);
 	/* Forget the channel, now; no upcall follows.  What is queued may be lost. */
 	void (*close)(struct muses_layer *l, struct muses_channel *channel);
-	/* Members for `muses status`: local and remote address, ... */
+	/* Members for `muses status`: local and remote address, ...  channel NULL: of
+	 * the layer, "listen": where it really listens. */
 	void (*info)(struct muses_layer *l, struct muses_channel *channel, json_t *object);
 
 	/* Addresses or routes of this machine changed: is this channel's local address
@@ -123,5 +124,24 @@ void muses_framed_send(struct muses_framed *f, struct muses_buf *b);
 size_t muses_framed_queued(const struct muses_framed *f);
 int muses_framed_descriptor(const struct muses_framed *f);
 void muses_framed_close(struct muses_framed *f);
+
+/*
+ * A listening stream descriptor: accepts, offers each connection to the core and
+ * frames it.  The channel's self is its struct muses_framed.
+ */
+struct muses_listening;
+
+#define MUSES_REMOTE_MAX 64
+/* Set the options of a fresh connection, and say who it is, for people. */
+typedef void muses_accepted_fn(struct muses_layer *l, int fd,
+                               char remote[static MUSES_REMOTE_MAX]);
+
+/* Takes over fd, which listens and is non-blocking, also on failure.  NULL: out of
+ * memory, or fd cannot be watched. */
+struct muses_listening *muses_listening_open(struct muses_layer *l, int fd,
+                                             muses_accepted_fn *accepted);
+int muses_listening_descriptor(const struct muses_listening *s);
+/* NULL is fine. */
+void muses_listening_close(struct muses_listening *s);
 
 #endif
