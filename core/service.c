@@ -209,7 +209,7 @@ static void join_program(struct core_services *all, struct core_stream *s,
 	if (fd < 0 || core_connection_socket(c, fd) != 0) {
 		core_stream_reject(s, CORE_REASON_LIMIT);
 		if (c != NULL)
-			core_connection_abort(c, CORE_REASON_LIMIT);
+			core_connection_fail(c, CORE_REASON_LIMIT);
 		return;
 	}
 	core_stream_accept(s, &core_connection_streams, c);

@@ -24,4 +24,41 @@
 #define core_stream_session  fake_stream_session
 #define core_stream_space    fake_stream_space
 
+#include "core/session.h"
+
+#define FAKE_ROOM (512 * 1024)
+
+struct core_session {
+	struct muses_id peer;
+	enum core_session_state state;
+};
+
+struct core_stream {
+	const struct core_stream_user *user;
+	void *data;
+	struct core_session *session;
+	char service[64];
+	uint16_t port;
+	uint8_t sent[FAKE_ROOM]; /* What the application said. */
+	size_t sent_size, window;
+	uint8_t inbox[FAKE_ROOM]; /* What the peer said. */
+	size_t inbox_size, inbox_at;
+	bool peer_finished, finished, closed, accepted;
+	enum core_reason rejected, was_reset;
+	struct core_stream *before; /* The one opened before it. */
+};
+
+extern struct core_stream *fake_opened; /* The last. */
+extern unsigned fake_opened_count, fake_space_asked;
+extern bool fake_may_open;
+
+/* Called for each that is opened and for what is committed; NULL: nothing. */
+extern void (*fake_on_open)(struct core_stream *s);
+extern void (*fake_on_commit)(struct core_stream *s);
+
+/* From the loop, never from inside a call of LCM's. */
+void fake_peer_says(struct core_stream *s, const char *text);
+void fake_peer_finishes(struct core_stream *s);
+void fake_streams_free(void);
+
 #endif

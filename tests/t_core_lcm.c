@@ -3,6 +3,7 @@
 #include "core/address.h"
 #include "core/lcm.h"
 #include "core/mem.h"
+#include "tests/fake_stream.h"
 #include "tests/tap.h"
 
 #include <errno.h>
@@ -12,143 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* ---- streams, played by the test ------------------------------------------ */
-
-#define ROOM (512 * 1024)
-
-struct core_session {
-	struct muses_id peer;
-};
-
-struct core_stream {
-	const struct core_stream_user *user;
-	void *data;
-	struct core_session *session;
-	char service[64];
-	uint16_t port;
-	uint8_t sent[ROOM]; /* What the application said. */
-	size_t sent_size, window;
-	uint8_t inbox[ROOM]; /* What the peer said. */
-	size_t inbox_size, inbox_at;
-	bool peer_finished, finished, closed, accepted;
-	enum core_reason rejected, was_reset;
-	struct core_stream *before; /* The one opened before it. */
-};
-
-static struct core_stream *opened; /* The last; */
-static struct core_stream *all;    /* and all of them. */
-static unsigned opened_count;
-static unsigned space_asked;
-static bool may_open = true;
-
-const char *core_reason_text(enum core_reason reason)
-{
-	return reason == CORE_REASON_NO_SERVICE ? "no such service" : "something";
-}
-const struct muses_id *core_session_peer(const struct core_session *session)
-{
-	return &session->peer;
-}
-struct core_session *core_stream_session(const struct core_stream *s)
-{
-	return s->session;
-}
-const char *core_stream_service(const struct core_stream *s)
-{
-	return s->service;
-}
-struct core_stream *core_stream_open(struct core_session *session, const char *service,
-                                     uint16_t source_port,
-                                     const struct core_stream_user *user, void *data)
-{
-	struct core_stream *s = may_open ? calloc(1, sizeof(*s)) : NULL;
-
-	if (s == NULL)
-		return NULL;
-	*s = (struct core_stream){ .user = user,
-		                   .data = data,
-		                   .session = session,
-		                   .port = source_port,
-		                   .window = ROOM };
-	snprintf(s->service, sizeof(s->service), "%s", service);
-	s->before = all;
-	opened = all = s;
-	opened_count++;
-	return s;
-}
-void core_stream_accept(struct core_stream *s, const struct core_stream_user *user,
-                        void *data)
-{
-	s->accepted = true;
-	s->user = user;
-	s->data = data;
-}
-void core_stream_reject(struct core_stream *s, enum core_reason reason)
-{
-	s->rejected = reason;
-	s->closed = true;
-}
-size_t core_stream_space(const struct core_stream *s)
-{
-	space_asked++;
-	return s->window;
-}
-size_t core_stream_reserve(struct core_stream *s, struct iovec *iov, size_t most,
-                           size_t want)
-{
-	size_t count = 0, at = s->sent_size;
-
-	for (want = want < s->window ? want : s->window; want > 0 && count < most;
-	     count++) {
-		size_t part = want < 5000 ? want : 5000;
-
-		iov[count] = (struct iovec){ .iov_base = s->sent + at, .iov_len = part };
-		at += part;
-		want -= part;
-	}
-	return count;
-}
-void core_stream_commit(struct core_stream *s, size_t size)
-{
-	s->sent_size += size;
-	s->window -= size;
-}
-void core_stream_finish(struct core_stream *s)
-{
-	s->finished = true;
-}
-size_t core_stream_peek(const struct core_stream *s, struct iovec *iov, size_t most)
-{
-	size_t left = s->inbox_size - s->inbox_at;
-
-	if (left == 0 || most == 0)
-		return 0;
-	iov[0] = (struct iovec){ .iov_base = (void *)(s->inbox + s->inbox_at),
-		                 .iov_len = left < 3000 ? left : 3000 };
-	if (left <= 3000 || most == 1)
-		return 1;
-	iov[1] = (struct iovec){ .iov_base = (void *)(s->inbox + s->inbox_at + 3000),
-		                 .iov_len = left - 3000 };
-	return 2;
-}
-void core_stream_consume(struct core_stream *s, size_t size)
-{
-	s->inbox_at += size;
-}
-bool core_stream_ended(const struct core_stream *s)
-{
-	return s->peer_finished && s->inbox_at == s->inbox_size;
-}
-void core_stream_reset(struct core_stream *s, enum core_reason reason)
-{
-	s->was_reset = reason;
-	s->closed = true;
-}
-void core_stream_close(struct core_stream *s)
-{
-	s->closed = true;
-}
 
 /* ---- the node, played by the test ----------------------------------------- */
 
@@ -206,9 +70,7 @@ static void begin(size_t most)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(lcm);
 	alice.peer.bytes[0] = 'a';
 	alice_known = true;
-	may_open = true;
-	opened = NULL;
-	opened_count = 0;
+	fake_may_open = true;
 	last_line[0] = '\0';
 }
 
@@ -217,10 +79,7 @@ static void finish(void)
 	core_lcm_close(lcm);
 	core_env_close(&env);
 	core_loop_close(loop);
-	for (struct core_stream *s; (s = all) != NULL;) {
-		all = s->before;
-		free(s);
-	}
+	fake_streams_free();
 }
 
 static void turn(void)
@@ -276,21 +135,8 @@ static int application(void)
 	load("unix:forward", "alice", "echo");
 	fd = dial(where(0));
 	turn();
-	CU_ASSERT_PTR_NOT_NULL_FATAL(opened);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fake_opened);
 	return fd;
-}
-
-static void peer_says(struct core_stream *s, const char *text)
-{
-	memcpy(s->inbox + s->inbox_size, text, strlen(text));
-	s->inbox_size += strlen(text);
-	s->user->readable(s, s->data);
-}
-
-static void peer_finishes(struct core_stream *s)
-{
-	s->peer_finished = true;
-	s->user->readable(s, s->data);
 }
 
 /* What read() says: the text, "(end)", "(nothing)" or "(reset)". */
@@ -314,12 +160,12 @@ static void bytes_go_both_ways(void)
 
 	begin(10);
 	fd = application();
-	CU_ASSERT_STRING_EQUAL(opened->service, "echo");
+	CU_ASSERT_STRING_EQUAL(fake_opened->service, "echo");
 	CU_ASSERT_EQUAL(write(fd, "hello", 5), 5);
 	turn();
-	CU_ASSERT_EQUAL(opened->sent_size, 5);
-	CU_ASSERT_NSTRING_EQUAL(opened->sent, "hello", 5);
-	peer_says(opened, "welcome");
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 5);
+	CU_ASSERT_NSTRING_EQUAL(fake_opened->sent, "hello", 5);
+	fake_peer_says(fake_opened, "welcome");
 	CU_ASSERT_STRING_EQUAL(hears(fd), "welcome");
 	close(fd);
 	finish();
@@ -334,16 +180,16 @@ static void an_end_travels_alone_in_each_direction(void)
 	CU_ASSERT_EQUAL(write(fd, "question", 8), 8);
 	shutdown(fd, SHUT_WR);
 	turn();
-	CU_ASSERT_EQUAL(opened->sent_size, 8);
-	CU_ASSERT_TRUE(opened->finished);
-	CU_ASSERT_FALSE(opened->closed);
-	peer_says(opened, "answer");
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 8);
+	CU_ASSERT_TRUE(fake_opened->finished);
+	CU_ASSERT_FALSE(fake_opened->closed);
+	fake_peer_says(fake_opened, "answer");
 	CU_ASSERT_STRING_EQUAL(hears(fd), "answer");
 	CU_ASSERT_STRING_EQUAL(hears(fd), "(nothing)");
-	peer_finishes(opened);
+	fake_peer_finishes(fake_opened);
 	CU_ASSERT_STRING_EQUAL(hears(fd), "(end)");
-	CU_ASSERT_TRUE(opened->closed);
-	CU_ASSERT_EQUAL(opened->was_reset, CORE_REASON_NONE);
+	CU_ASSERT_TRUE(fake_opened->closed);
+	CU_ASSERT_EQUAL(fake_opened->was_reset, CORE_REASON_NONE);
 	CU_ASSERT_EQUAL(core_lcm_count(lcm), 0);
 	close(fd);
 	finish();
@@ -355,17 +201,17 @@ static void the_other_end_may_come_first(void)
 
 	begin(10);
 	fd = application();
-	peer_finishes(opened);
+	fake_peer_finishes(fake_opened);
 	CU_ASSERT_STRING_EQUAL(hears(fd), "(end)");
-	CU_ASSERT_FALSE(opened->closed);
+	CU_ASSERT_FALSE(fake_opened->closed);
 	CU_ASSERT_EQUAL(write(fd, "still talking", 13), 13);
 	turn();
-	CU_ASSERT_EQUAL(opened->sent_size, 13);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 13);
 	close(fd);
 	turn();
-	CU_ASSERT_TRUE(opened->finished);
-	CU_ASSERT_TRUE(opened->closed);
-	CU_ASSERT_EQUAL(opened->was_reset, CORE_REASON_NONE);
+	CU_ASSERT_TRUE(fake_opened->finished);
+	CU_ASSERT_TRUE(fake_opened->closed);
+	CU_ASSERT_EQUAL(fake_opened->was_reset, CORE_REASON_NONE);
 	finish();
 }
 
@@ -379,37 +225,37 @@ static void an_end_right_behind_data_is_seen(void)
 	CU_ASSERT_EQUAL(write(fd, "x", 1), 1);
 	close(fd); /* Both are there when the loop looks: one edge. */
 	turn();
-	CU_ASSERT_EQUAL(opened->sent_size, 1);
-	CU_ASSERT_TRUE(opened->finished);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 1);
+	CU_ASSERT_TRUE(fake_opened->finished);
 	finish();
 }
 
 static void nothing_is_read_while_there_is_no_space(void)
 {
-	static char block[ROOM];
+	static char block[FAKE_ROOM];
 	ssize_t put = 0, more;
 	int fd;
 
 	begin(10);
 	fd = application();
-	opened->window = 10;
+	fake_opened->window = 10;
 	while ((more = write(fd, block, sizeof(block))) > 0)
 		put += more;
 	turn();
-	CU_ASSERT_EQUAL(opened->sent_size, 10);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 10);
 	/* As long as the network is away: nothing is read, nothing is closed, and the
 	 * loop does not spin. */
-	space_asked = 0;
+	fake_space_asked = 0;
 	core_loop_advance(loop, 10 * 3600 * MUSES_S);
 	turn();
-	CU_ASSERT_EQUAL(space_asked, 0);
-	CU_ASSERT_EQUAL(opened->sent_size, 10);
-	CU_ASSERT_FALSE(opened->closed);
+	CU_ASSERT_EQUAL(fake_space_asked, 0);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 10);
+	CU_ASSERT_FALSE(fake_opened->closed);
 	CU_ASSERT_STRING_EQUAL(hears(fd), "(nothing)");
-	opened->window = ROOM - 10;
-	opened->user->writable(opened, opened->data);
+	fake_opened->window = FAKE_ROOM - 10;
+	fake_opened->user->writable(fake_opened, fake_opened->data);
 	turn();
-	CU_ASSERT_EQUAL(opened->sent_size, (size_t)put);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, (size_t)put);
 	close(fd);
 	finish();
 }
@@ -421,16 +267,16 @@ static void what_the_application_does_not_take_is_not_consumed(void)
 
 	begin(10);
 	fd = application();
-	opened->inbox_size = ROOM;
-	for (size_t i = 0; i < ROOM; i++)
-		opened->inbox[i] = (uint8_t)(i % 251 + 1);
-	opened->user->readable(opened, opened->data);
+	fake_opened->inbox_size = FAKE_ROOM;
+	for (size_t i = 0; i < FAKE_ROOM; i++)
+		fake_opened->inbox[i] = (uint8_t)(i % 251 + 1);
+	fake_opened->user->readable(fake_opened, fake_opened->data);
 	turn();
-	before = opened->inbox_at;
-	CU_ASSERT_TRUE(before > 0 && before < ROOM);
+	before = fake_opened->inbox_at;
+	CU_ASSERT_TRUE(before > 0 && before < FAKE_ROOM);
 	turn();
-	CU_ASSERT_EQUAL(opened->inbox_at, before);
-	for (int i = 0; i < 1000 && got < ROOM; i++) {
+	CU_ASSERT_EQUAL(fake_opened->inbox_at, before);
+	for (int i = 0; i < 1000 && got < FAKE_ROOM; i++) {
 		uint8_t part[4096];
 		ssize_t n = read(fd, part, sizeof(part));
 
@@ -442,15 +288,15 @@ static void what_the_application_does_not_take_is_not_consumed(void)
 		got += n > 0 ? (size_t)n : 0;
 		turn();
 	}
-	CU_ASSERT_EQUAL(got, ROOM);
+	CU_ASSERT_EQUAL(got, FAKE_ROOM);
 	close(fd);
 	finish();
 }
 
 static void one_connection_does_not_eat_the_turn(void)
 {
-	static char block[ROOM];
-	int pair[2], big = 4 * ROOM;
+	static char block[FAKE_ROOM];
+	int pair[2], big = 4 * FAKE_ROOM;
 	struct core_connection *c;
 
 	begin(10);
@@ -466,9 +312,9 @@ static void one_connection_does_not_eat_the_turn(void)
 	}
 	CU_ASSERT_EQUAL(core_lcm_connect(lcm, pair[1], "alice", "x", NULL, NULL, &c), 0);
 	core_loop_turn(loop, 0);
-	CU_ASSERT_EQUAL(opened->sent_size, 256 * 1024);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 256 * 1024);
 	core_loop_turn(loop, 0);
-	CU_ASSERT_TRUE(opened->sent_size > 256 * 1024);
+	CU_ASSERT_TRUE(fake_opened->sent_size > 256 * 1024);
 	close(pair[0]);
 	finish();
 }
@@ -483,10 +329,10 @@ static void a_reset_of_the_stream_resets_the_application(void)
 	load("127.0.0.1:0", "alice", "echo");
 	fd = dial(where(0));
 	turn();
-	CU_ASSERT_NOT_EQUAL(opened->port, 0);
-	opened->user->reset(opened, opened->data, CORE_REASON_NO_SERVICE);
+	CU_ASSERT_NOT_EQUAL(fake_opened->port, 0);
+	fake_opened->user->reset(fake_opened, fake_opened->data, CORE_REASON_NO_SERVICE);
 	CU_ASSERT_STRING_EQUAL(hears(fd), "(reset)");
-	CU_ASSERT_TRUE(opened->closed);
+	CU_ASSERT_TRUE(fake_opened->closed);
 	CU_ASSERT_PTR_NOT_NULL(strstr(last_line, "no such service"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(last_line, "echo"));
 	close(fd);
@@ -505,7 +351,7 @@ static void a_reset_of_the_application_resets_the_stream(void)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(fd);
 	turn();
-	CU_ASSERT_EQUAL(opened->was_reset, CORE_REASON_RESET);
+	CU_ASSERT_EQUAL(fake_opened->was_reset, CORE_REASON_RESET);
 	CU_ASSERT_EQUAL(core_lcm_count(lcm), 0);
 	finish();
 }
@@ -519,10 +365,10 @@ static void what_was_finished_survives_a_reset_by_the_application(void)
 	CU_ASSERT_EQUAL(write(fd, "all", 3), 3);
 	close(fd);
 	turn();
-	CU_ASSERT_TRUE(opened->finished);
-	peer_says(opened, "nobody hears this");
-	CU_ASSERT_TRUE(opened->closed);
-	CU_ASSERT_EQUAL(opened->was_reset, CORE_REASON_NONE);
+	CU_ASSERT_TRUE(fake_opened->finished);
+	fake_peer_says(fake_opened, "nobody hears this");
+	CU_ASSERT_TRUE(fake_opened->closed);
+	CU_ASSERT_EQUAL(fake_opened->was_reset, CORE_REASON_NONE);
 	finish();
 }
 
@@ -538,16 +384,16 @@ static void connections_beyond_the_limit_wait(void)
 	a = dial(where(0));
 	b = dial(where(0));
 	turn();
-	first = opened;
-	CU_ASSERT_EQUAL(opened_count, 1);
+	first = fake_opened;
+	CU_ASSERT_EQUAL(fake_opened_count, 1);
 	CU_ASSERT_EQUAL(write(b, "patient", 7), 7);
 	turn();
 	close(a);
-	peer_finishes(first);
+	fake_peer_finishes(first);
 	turn();
-	CU_ASSERT_EQUAL(opened_count, 2);
-	CU_ASSERT_EQUAL(opened->sent_size, 7);
-	CU_ASSERT_NOT_EQUAL(opened, first);
+	CU_ASSERT_EQUAL(fake_opened_count, 2);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 7);
+	CU_ASSERT_NOT_EQUAL(fake_opened, first);
 	close(b);
 	finish();
 }
@@ -574,15 +420,15 @@ static void a_reload_keeps_what_is_open(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "twice"));
 	CU_ASSERT_EQUAL(write(fd, "one", 3), 3);
 	turn();
-	CU_ASSERT_EQUAL(opened->sent_size, 3);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 3);
 	load("unix:forward", "alice", "other"); /* The same listener, elsewhere. */
 	CU_ASSERT_EQUAL(write(fd, "two", 3), 3);
 	turn();
-	CU_ASSERT_EQUAL(opened->sent_size, 6);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 6);
 	close(fd);
 	fd = dial(where(0));
 	turn();
-	CU_ASSERT_STRING_EQUAL(opened->service, "other");
+	CU_ASSERT_STRING_EQUAL(fake_opened->service, "other");
 	core_lcm_load(lcm, NULL, 0, NULL, 0, folder, why, sizeof(why));
 	snprintf(path, sizeof(path), "%s/forward", folder);
 	CU_ASSERT_NOT_EQUAL(stat(path, &st), 0);
@@ -600,14 +446,14 @@ static void a_name_may_take_its_time(void)
 	fd = dial(where(0));
 	CU_ASSERT_EQUAL(write(fd, "early", 5), 5);
 	turn();
-	CU_ASSERT_PTR_NULL(opened);
+	CU_ASSERT_PTR_NULL(fake_opened);
 	core_lcm_names_news(lcm);
-	CU_ASSERT_PTR_NULL(opened);
+	CU_ASSERT_PTR_NULL(fake_opened);
 	alice_known = true;
 	core_lcm_names_news(lcm);
 	turn();
-	CU_ASSERT_PTR_NOT_NULL_FATAL(opened);
-	CU_ASSERT_EQUAL(opened->sent_size, 5);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fake_opened);
+	CU_ASSERT_EQUAL(fake_opened->sent_size, 5);
 	close(fd);
 	finish();
 }
@@ -624,7 +470,7 @@ static void what_cannot_be_connected_is_closed_with_a_reason(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(last_line, "no such name"));
 	close(fd);
 	load("unix:forward", "alice", "echo");
-	may_open = false;
+	fake_may_open = false;
 	fd = dial(where(0));
 	turn();
 	CU_ASSERT_STRING_EQUAL(hears(fd), "(end)");
@@ -700,15 +546,15 @@ static void only_who_is_allowed_reaches_a_service(void)
 			int fd = accept(listening, NULL, NULL);
 
 			CU_ASSERT_TRUE(fd >= 0);
-			peer_says(s, "knock");
+			fake_peer_says(s, "knock");
 			turn();
 			CU_ASSERT_STRING_EQUAL(hears(fd), "knock");
 			close(fd);
-			peer_finishes(s);
+			fake_peer_finishes(s);
 			turn();
 			CU_ASSERT_TRUE(s->closed);
 		}
-		opened = NULL;
+		fake_opened = NULL;
 	}
 	close(listening);
 	finish();
@@ -734,8 +580,9 @@ static void a_service_that_refuses_later_is_told(void)
 	close(listening); /* Nobody there: found out by connect(), now or later. */
 	peer_asks("ssh");
 	turn();
-	CU_ASSERT_TRUE((opened->accepted && opened->was_reset == CORE_REASON_REFUSED) ||
-	               opened->rejected == CORE_REASON_REFUSED);
+	CU_ASSERT_TRUE((fake_opened->accepted &&
+	                fake_opened->was_reset == CORE_REASON_REFUSED) ||
+	               fake_opened->rejected == CORE_REASON_REFUSED);
 	CU_ASSERT_PTR_NOT_NULL(strstr(last_line, text));
 	last_line[0] = '\0';
 	peer_asks("ssh");
@@ -782,12 +629,12 @@ static void a_program_hears_of_its_connections(void)
 	                      0);
 	CU_ASSERT_EQUAL(core_lcm_connect(lcm, pair[1], "alice", "x", &watcher, NULL, &c),
 	                0);
-	CU_ASSERT_PTR_EQUAL(core_connection_stream(c), opened);
-	opened->user->suspended(opened, opened->data, true);
-	opened->user->suspended(opened, opened->data, false);
+	CU_ASSERT_PTR_EQUAL(core_connection_stream(c), fake_opened);
+	fake_opened->user->suspended(fake_opened, fake_opened->data, true);
+	fake_opened->user->suspended(fake_opened, fake_opened->data, false);
 	CU_ASSERT_EQUAL(told.suspended, 1);
 	CU_ASSERT_EQUAL(told.resumed, 1);
-	opened->user->reset(opened, opened->data, CORE_REASON_NOT_ALLOWED);
+	fake_opened->user->reset(fake_opened, fake_opened->data, CORE_REASON_NOT_ALLOWED);
 	CU_ASSERT_EQUAL(told.ended, 1);
 	CU_ASSERT_EQUAL(told.reason, CORE_REASON_NOT_ALLOWED);
 	CU_ASSERT_STRING_EQUAL(hears(pair[0]), "(end)");
@@ -851,7 +698,7 @@ static void a_program_takes_a_service(void)
 	s = peer_asks("mine");
 	CU_ASSERT_TRUE(s->accepted);
 	core_lcm_untake(taken);
-	peer_says(s, "for you");
+	fake_peer_says(s, "for you");
 	turn();
 	CU_ASSERT_STRING_EQUAL(hears(told.fd), "for you");
 	close(told.fd);
