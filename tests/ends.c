@@ -188,7 +188,8 @@ int ends_meet(struct meeting *m, struct end *a, struct end *b, const struct muse
 	if (err == 0)
 		err = b->ops->begin(&b->layer, MUSES_RESPONDER,
 		                    b->ops->clear_source ? &a->id : NULL, &pattern,
-		                    &messages, prologue, sizeof(prologue), &m->h[1]);
+		                    &messages, prologue, sizeof(prologue) - m->tampered,
+		                    &m->h[1]);
 	CU_ASSERT(err != 0 || messages == m->messages);
 	for (unsigned number = 1; err == 0 && number <= m->messages; number++)
 		err = pass(m, number);

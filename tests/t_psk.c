@@ -183,6 +183,7 @@ static void nothing_is_said_of_the_peer_before_it_was_heard(void)
 	CU_ASSERT_EQUAL(
 		a->ops->read(h[0], message, MUSES_KEYS_MESSAGE_MAX, out, &out_size),
 		MUSES_EMALFORMED);
+	CU_ASSERT(!a->ops->peer(h[0], &id));
 	a->ops->end(h[0]);
 	b->ops->end(h[1]);
 	a->ops->end(NULL);
@@ -199,6 +200,10 @@ static void no_handshake_survives_a_change_on_the_way(void)
 	a = add(&w, "alice", GROUP);
 	b = add(&w, "bob", GROUP);
 	CU_ASSERT_EQUAL_FATAL(ends_meet(&m, a, b, NULL), 0);
+	m.tampered = true;
+	CU_ASSERT_EQUAL(ends_meet(&m, a, b, NULL), MUSES_EAUTH);
+	m.tampered = false;
+	CU_ASSERT_EQUAL(ends_meet(&m, a, b, NULL), 0);
 	for (unsigned number = 1; number <= 2; number++) {
 		for (size_t i = 0; i < m.size[number]; i++) {
 			struct meeting bad = { .flip_message = number,
@@ -264,6 +269,28 @@ static void a_group_resolves_any_name_a_pair_only_its_own(void)
 	ends_close(&w);
 }
 
+static void each_of_many_pairs_has_its_secret(void)
+{
+	struct ends w;
+	struct end *a;
+
+	open_world(&w);
+	a = add(&w, "alice",
+	        "{ 'peers': { 'h': '" ONES "', 'g': '" ONES "', 'f': '" ONES
+	        "', 'e': '" ONES "', 'd': '" ONES "', 'c': '" ONES "', 'b': '" ONES
+	        "', 'a': '" ONES "' } }");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(a);
+	for (char name[2] = "a"; name[0] <= 'h'; name[0]++) {
+		struct muses_id id;
+
+		CU_ASSERT_EQUAL(muses_name_id(name, &id), 0);
+		CU_ASSERT(a->ops->distinct(&a->layer, &id));
+		CU_ASSERT_PTR_NOT_NULL_FATAL(a->ops->petname(&a->layer, &id));
+		CU_ASSERT_STRING_EQUAL(a->ops->petname(&a->layer, &id), name);
+	}
+	ends_close(&w);
+}
+
 static void names_that_were_asked_for_are_remembered_but_not_without_end(void)
 {
 	struct ends w;
@@ -290,12 +317,13 @@ static void a_reload_takes_the_new_secrets(void)
 	struct ends w;
 	struct meeting m = { 0 };
 	struct end *a, *b;
-	struct muses_id id;
+	struct muses_id id, dave;
 
 	open_world(&w);
 	a = add(&w, "alice", "{ 'peers': { 'bob': '" TWOS "' } }");
 	b = add(&w, "bob", "{ 'group': '" TWOS "' }");
-	CU_ASSERT_EQUAL(b->ops->resolve(&b->layer, "carol", &id), 0);
+	CU_ASSERT_EQUAL(b->ops->resolve(&b->layer, "dave", &dave), 0);
+	CU_ASSERT_EQUAL(muses_name_id("carol", &id), 0);
 	CU_ASSERT_EQUAL(ends_meet(&m, a, b, NULL), 0);
 	folder_text(&w.folder, "psk.json", "{ \"peers\": { \"carol\": \"" ONES "\" } }",
 	            0600);
@@ -304,7 +332,8 @@ static void a_reload_takes_the_new_secrets(void)
 	CU_ASSERT(!a->ops->known(&a->layer, &b->id));
 	CU_ASSERT(a->ops->known(&a->layer, &id));
 	CU_ASSERT(ends_reload(&w, b, FILE_IS));
-	CU_ASSERT_STRING_EQUAL(b->ops->petname(&b->layer, &id), "carol");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b->ops->petname(&b->layer, &dave));
+	CU_ASSERT_STRING_EQUAL(b->ops->petname(&b->layer, &dave), "dave");
 	folder_text(&w.folder, "psk.json", "{ }", 0600);
 	CU_ASSERT(!ends_reload(&w, a, FILE_IS));
 	CU_ASSERT(a->ops->known(&a->layer, &id)); /* As before. */
@@ -433,6 +462,7 @@ static const struct tap_test tests[] = {
 	  no_handshake_survives_a_change_on_the_way },
 	{ "a group resolves any name, a pair only its own",
 	  a_group_resolves_any_name_a_pair_only_its_own },
+	{ "each of many pairs has its secret", each_of_many_pairs_has_its_secret },
 	{ "names that were asked for are remembered, but not without end",
 	  names_that_were_asked_for_are_remembered_but_not_without_end },
 	{ "a reload takes the new secrets", a_reload_takes_the_new_secrets },
