@@ -83,7 +83,8 @@ static int check_neighbours(const struct core_config *c, char *why, size_t why_s
 	const char *name;
 	int err = 0;
 
-	for (size_t i = 0; err == 0 && overlay->neighbour(c->pipeline->overlay, i, &name);
+	for (size_t i = 0; err == 0 && overlay->neighbour != NULL &&
+	                   overlay->neighbour(c->pipeline->overlay, i, &name);
 	     i++) {
 		struct muses_id id;
 		bool known;

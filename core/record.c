@@ -62,12 +62,17 @@ static const struct entry reliability_entries[] = {
 };
 
 static const struct entry overlay_entries[] = {
-	ENTRY(overlay, send),          ENTRY(overlay, writable),
-	ENTRY(overlay, reachable),     ENTRY(overlay, mtu),
-	ENTRY(overlay, link_up),       ENTRY(overlay, link_down),
-	ENTRY(overlay, link_writable), ENTRY(overlay, packet),
-	ENTRY(overlay, control),       ENTRY(overlay, neighbour),
-	ENTRY(overlay, info),          { 0 },
+	ENTRY(overlay, send),
+	ENTRY(overlay, writable),
+	ENTRY(overlay, reachable),
+	ENTRY(overlay, mtu),
+	ENTRY(overlay, link_up),
+	ENTRY(overlay, link_down),
+	ENTRY(overlay, link_writable),
+	ENTRY(overlay, packet),
+	ENTRY(overlay, control),
+	ENTRY(overlay, info),
+	{ 0 },
 };
 
 static const struct entry transport_entries[] = {
@@ -77,7 +82,6 @@ static const struct entry transport_entries[] = {
 	ENTRY(transport, send),
 	ENTRY(transport, queued),
 	ENTRY(transport, close),
-	ENTRY(transport, info),
 	{ 0 },
 };
 

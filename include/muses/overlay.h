@@ -65,7 +65,7 @@ struct muses_overlay_ops {
 	                     const uint8_t *locator, size_t size);
 
 	/* Which nodes does the configuration name as neighbours?  index from 0; false:
-	 * no more.  The core resolves the names and lets these nodes link. */
+	 * no more.  The core resolves the names and lets these nodes link.  NULL: none. */
 	bool (*neighbour)(struct muses_layer *l, size_t index, const char **name);
 	/* Members for `muses status`. */
 	void (*info)(struct muses_layer *l, json_t *object);

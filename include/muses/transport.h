@@ -32,7 +32,8 @@ struct muses_transport_ops {
 	uint32_t mtu; /* Largest packet that send() takes, <= MUSES_PACKET_MAX. */
 	bool lossy;   /* May a packet be lost or overtaken while the channel lives? */
 
-	/* Is text an address of this transport?  Pure.  why: one sentence if not. */
+	/* Is text an address of this transport?  Pure.  why: one sentence if not.  A
+	 * wrapper has neither this nor local(): the core asks what is inside. */
 	bool (*address)(const char *text, char *why, size_t why_size);
 	/* Does every address in this layer's configuration stay on this machine?  Pure:
 	 * also called on a config before open(). */
