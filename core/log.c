@@ -205,8 +205,6 @@ void core_log(struct core_log *log, enum muses_level level, const char *who,
 {
 	va_list arguments;
 
-	if (level > log->level)
-		return;
 	va_start(arguments, format);
 	core_vlog(log, level, who, format, arguments);
 	va_end(arguments);

@@ -8,6 +8,7 @@
  */
 #include "core/loop.h"
 
+#include "core/alarm.h"
 #include "core/clock.h"
 #include "core/heap.h"
 #include "core/mem.h"
@@ -20,6 +21,7 @@
 #define STILL_TURNS 100
 /* ... after which a test is taken to be stuck in timers without delay. */
 #define STUCK_TURNS   1000000
+#define NEAR_NS       MUSES_S
 #define VIRTUAL_BEGIN MUSES_S
 #define VIRTUAL_EPOCH (UINT64_C(1767225600) * MUSES_S) /* 2026-01-01, 00:00 UTC. */
 
@@ -31,6 +33,7 @@ struct core_loop {
 	unsigned still; /* Turns since virtual time moved. */
 	struct core_heap timers;
 	struct core_poll poll;
+	struct core_alarm alarm;
 	struct muses_task *first, **last; /* Queued. */
 	struct muses_task mark;           /* Where a round of tasks ends. */
 };
@@ -51,11 +54,15 @@ struct core_loop *core_loop_open(enum core_clock clock)
 	loop->clock = clock;
 	loop->last = &loop->first;
 	loop->now_ns = clock == CORE_CLOCK_VIRTUAL ? VIRTUAL_BEGIN : core_clock_now();
-	if (core_heap_open(&loop->timers) != 0 || core_poll_open(&loop->poll) != 0) {
-		core_loop_close(loop);
-		return NULL;
-	}
+	loop->alarm.fd = -1;
+	if (core_heap_open(&loop->timers) != 0 || core_poll_open(&loop->poll) != 0)
+		goto fail;
+	if (clock == CORE_CLOCK_REAL && core_alarm_open(&loop->alarm, &loop->poll) != 0)
+		goto fail;
 	return loop;
+fail:
+	core_loop_close(loop);
+	return NULL;
 }
 
 void core_loop_close(struct core_loop *loop)
@@ -66,6 +73,7 @@ void core_loop_close(struct core_loop *loop)
 	while (loop->first != NULL)
 		muses_task_cancel(loop->first);
 	core_heap_close(&loop->timers);
+	core_alarm_close(&loop->alarm);
 	core_poll_close(&loop->poll);
 	muses_free(loop);
 }
@@ -219,6 +227,10 @@ static void wait_real(struct core_loop *loop, uint64_t max_wait_ns)
 			wait_ns = max_wait_ns;
 		else if (next_ns > now_ns)
 			wait_ns = next_ns - now_ns;
+		/* Nearer ones are not worth a system call: who sleeps in between wakes
+		 * so much late at most. */
+		if (next_ns != UINT64_MAX && wait_ns > NEAR_NS)
+			core_alarm_set(&loop->alarm, next_ns);
 		if (wait_ns > max_wait_ns)
 			wait_ns = max_wait_ns;
 	}

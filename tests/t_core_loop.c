@@ -457,6 +457,28 @@ static void real_timers_are_never_early(void)
 	core_loop_close(loop);
 }
 
+static void far_timers_do_not_disturb(void)
+{
+	struct teller s[2];
+	struct core_loop *loop = core_loop_open(CORE_CLOCK_REAL);
+	uint64_t begin;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(loop);
+	teller_init(loop, &s[0], 'a');
+	teller_init(loop, &s[1], 'b');
+	muses_timer_after(&s[0].timer, 3600 * MUSES_S);
+	begin = core_loop_now(loop);
+	for (int i = 0; i < 3; i++)
+		core_loop_turn(loop, 200 * MUSES_US);
+	CU_ASSERT_TRUE(core_loop_now(loop) - begin >= 600 * MUSES_US);
+	CU_ASSERT_TRUE(core_loop_now(loop) - begin < 600 * MUSES_S);
+	CU_ASSERT_EQUAL(s[0].times, 0);
+	muses_timer_after(&s[1].timer, 0);
+	core_loop_turn(loop, UINT64_MAX);
+	CU_ASSERT_EQUAL(s[1].times, 1);
+	core_loop_close(loop);
+}
+
 static void armed_timers_cost_no_memory(void)
 {
 	struct teller s[3];
@@ -502,6 +524,8 @@ static const struct tap_test tests[] = {
 	{ "the virtual wall clock walks along with time", wall_clock_walks_along },
 	{ "on the real clock a timer is never early, and waiting is not spinning",
 	  real_timers_are_never_early },
+	{ "a timer that is hours away does not disturb a real loop",
+	  far_timers_do_not_disturb },
 	{ "arming and firing timers allocates nothing", armed_timers_cost_no_memory },
 	TAP_END
 };

@@ -49,7 +49,8 @@ static inline const uint8_t *muses_read(struct muses_reader *r, size_t size)
 		r->short_read = true;
 		return NULL;
 	}
-	r->at += size;
+	if (size > 0) /* at may be NULL. */
+		r->at += size;
 	return p;
 }
 
@@ -147,7 +148,8 @@ static inline uint8_t *muses_write_space(struct muses_writer *w, size_t size)
 		w->short_room = true;
 		return NULL;
 	}
-	w->at += size;
+	if (size > 0) /* at may be NULL. */
+		w->at += size;
 	return p;
 }
 
