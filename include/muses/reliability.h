@@ -67,8 +67,9 @@ struct muses_reliability_ops {
 	 * 0: none.  The core also obeys the peer's windows and the overlay's queue. */
 	size_t (*sendable)(void *state);
 	/* A packet went out.  counts: it needs an acknowledgement and fills the window
-	 * (acknowledgements alone do not).  Numbers only grow.  MUSES_ENOMEM: the
-	 * core keeps the packet for later. */
+	 * (acknowledgements alone do not: they take a number, but have no fate that
+	 * anybody is told).  Numbers only grow.  MUSES_ENOMEM: the core keeps the
+	 * packet for later. */
 	int (*sent)(void *state, uint64_t seq, size_t size, bool counts);
 	/* A packet came and was authentic.  gap: its number is not the highest plus
 	 * one.  last: the sender had nothing more to send (asks for a quick answer). */
@@ -84,7 +85,8 @@ struct muses_reliability_ops {
 
 	/* News of the path. */
 	void (*path)(void *state, enum muses_path event);
-	/* The session's phase changed.  ESTABLISHED after a resume: a new generation,
+	/* The session's phase changed.  A session begins as ESTABLISHED, which is not
+	 * told, or before its first packet.  ESTABLISHED after a resume: a new generation,
 	 * packet numbers begin at 0, all earlier numbers are forgotten; round trip
 	 * and window may be kept if the path is the same. */
 	void (*phase)(void *state, enum muses_phase phase);
@@ -92,15 +94,17 @@ struct muses_reliability_ops {
 	void (*rehello_sent)(void *state);
 	void (*rehello_answered)(void *state, uint64_t rtt_ns);
 
-	/* What now?  Asked after every fact and when *due has come.  Sets *due (a time,
-	 * or UINT64_MAX).  With MUSES_GIVE_UP *why is a sentence. */
+	/* What now?  Asked after every fact and when *due has come; then sendable() is
+	 * asked again.  Sets *due (a time, or UINT64_MAX).  A verdict is given once; the
+	 * next call may have another.  With MUSES_GIVE_UP *why is a sentence. */
 	enum muses_verdict (*timer)(void *state, uint64_t *due, const char **why);
 
 	/* Members for `muses status`: rtt_ms, window_bytes, in_flight_bytes, ... */
 	void (*info)(void *state, json_t *object);
 };
 
-/* seq arrived: the core frees what it carried. */
+/* From acked() and timer() only.
+ * seq arrived: the core frees what it carried. */
 void muses_flow_delivered(struct muses_flow *flow, uint64_t seq);
 /* seq is lost: what it carried is to be sent again, under new numbers. */
 void muses_flow_lost(struct muses_flow *flow, uint64_t seq);
