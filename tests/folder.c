@@ -89,7 +89,7 @@ void folder_copy(const struct folder *f, const char *name, const char *from,
 {
 	FILE *file = fopen(from, "rb");
 	char *data = NULL;
-	long size;
+	long size = -1;
 
 	must(file != NULL, "fopen", from);
 	must(fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) >= 0, "fseek", from);
