@@ -284,7 +284,7 @@ static void fill_initiator(struct core_handshake *h, struct core_payload *p)
 	struct core_session *s = h->session;
 
 	fill_payload(h->table, p);
-	if (s->keyed) {
+	if (s->lived) {
 		p->present |= 1u << CORE_PAYLOAD_RESUME;
 		memcpy(p->resume, s->session_id, sizeof(p->resume));
 	}
@@ -531,7 +531,7 @@ static void on_hello_b(struct core_handshake *h, const uint8_t *data, size_t siz
 	/* We are sure of the peer; data may go at once, behind our FINISHED. */
 	h->session = NULL;
 	s->handshake = NULL;
-	install(h, s, s->keyed);
+	install(h, s, s->lived);
 }
 
 static void on_retry(struct core_handshake *h, const uint8_t *data, size_t size)
@@ -762,6 +762,17 @@ static bool answered_before(struct core_sessions *table, const struct core_hello
 	return false;
 }
 
+/* Of two handshakes that cross, that of the lower id survives (protocol.md 10.3). */
+static bool ours_wins(struct core_sessions *table, const struct muses_id *peer)
+{
+	const struct core_session *s = core_session_find(table, peer);
+
+	return s != NULL && muses_id_compare(&table->self, peer) < 0 &&
+	       (s->handshake != NULL ||
+	        (s->role == MUSES_INITIATOR && s->keyed && !s->confirmed &&
+	         core_session_now(s) - s->established_ns < FRESH_NS));
+}
+
 /* Read message 1, write message 2.  false: h is of no use. */
 static bool respond(struct core_handshake *h, const struct core_hello_a *a,
                     const uint8_t *hello, size_t size, size_t clear_size,
@@ -792,6 +803,10 @@ static bool respond(struct core_handshake *h, const struct core_hello_a *a,
 		    (a->has_source && !muses_id_equal(&h->peer, &a->source)) ||
 		    !core_payload_read(&h->payload, payload, payload_size)) {
 			count(table, "malformed HELLO_A");
+			return false;
+		}
+		if (ours_wins(table, &h->peer)) {
+			count(table, "crossing handshake");
 			return false;
 		}
 		if (!hello_fresh(h, a, hello, size))
@@ -903,8 +918,7 @@ bool core_handshake_data(struct core_sessions *table, struct muses_buf *b,
 		return true;
 	}
 	s = core_session_find(table, &h->peer);
-	if (s != NULL && s->handshake != NULL && !s->keyed &&
-	    muses_id_compare(&table->self, &h->peer) < 0) {
+	if (ours_wins(table, &h->peer)) {
 		count(table, "crossing handshake");
 		core_handshake_free(h);
 		muses_buf_free(b);
@@ -918,7 +932,7 @@ bool core_handshake_data(struct core_sessions *table, struct muses_buf *b,
 		return true;
 	}
 	core_handshake_cancel(s);
-	goes_on = s->keyed && core_payload_has(&h->payload, CORE_PAYLOAD_RESUME) &&
+	goes_on = s->lived && core_payload_has(&h->payload, CORE_PAYLOAD_RESUME) &&
 	          memcmp(h->payload.resume, s->session_id, CORE_SESSID_SIZE) == 0;
 	if (!install(h, s, goes_on)) {
 		muses_buf_free(b);

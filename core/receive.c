@@ -127,7 +127,7 @@ static void on_finished(struct core_session *s, const struct core_frame *f)
 {
 	if (s->confirmed || !finished_good(s, f))
 		return;
-	s->confirmed = true;
+	s->confirmed = s->lived = true;
 	/* Only who has checked ours sends this one. */
 	s->finished_out = false;
 	muses_free(s->third);

@@ -328,8 +328,11 @@ int core_session_install(struct core_session *s, const uint8_t *secret,
 			return err;
 		}
 	}
-	if (s->keyed && !goes_on)
+	if (s->lived && !goes_on)
 		core_streams_end_sent(s, CORE_REASON_PEER_RESTARTED);
+	else if (!s->lived)
+		core_streams_restart(s);
+	s->lived = s->lived || s->confirmed;
 	core_session_release_traffic(s);
 	core_resume_release(&s->resume);
 	err = core_resume_open(&s->resume, &table->self, &s->peer, traffic->generation,

@@ -175,7 +175,8 @@ struct core_session {
 	bool indexed;
 
 	/* From the handshake. */
-	bool keyed;                     /* Ever finished one. */
+	bool keyed;                     /* Ever finished one, perhaps only on our side. */
+	bool lived;                     /* The peer has confirmed one: streams have a past. */
 	enum muses_role role;           /* In the last handshake. */
 	uint8_t session_id[CORE_SESSID_SIZE];
 	uint64_t index, peer_index;
@@ -364,6 +365,9 @@ void core_stream_free(struct core_stream *st);
 /* The stream ended from outside: the user hears reason. */
 void core_stream_end(struct core_stream *st, enum core_reason reason);
 void core_streams_end(struct core_session *s, enum core_reason reason);
+/* A first handshake of ours was never confirmed: whatever was sent under it was
+ * never obeyed, and is to be sent from the start. */
+void core_streams_restart(struct core_session *s);
 /* Only those that the peer may know. */
 void core_streams_end_sent(struct core_session *s, enum core_reason reason);
 /* The users are gone without a word: free all. */

@@ -355,6 +355,24 @@ void core_streams_end_sent(struct core_session *s, enum core_reason reason)
 	}
 }
 
+void core_streams_restart(struct core_session *s)
+{
+	struct core_hash_node *n, *next;
+	size_t place = 0;
+
+	EACH_STREAM(s, n, next, place)
+	{
+		struct core_stream *st = muses_container(n, struct core_stream, node);
+
+		st->open_sent = false;
+		st->send.high = 0;
+		if (st->resetting)
+			core_stream_end(st, st->reason); /* Nobody knows it. */
+		else
+			core_stream_rewind(st, 0, false);
+	}
+}
+
 void core_streams_abandon(struct core_session *s)
 {
 	struct core_hash_node *n, *next;

@@ -83,11 +83,12 @@ static bool ends_session(const struct bench *b, const char *name)
 	return strcmp(name, b->node[0].name) == 0 || strcmp(name, b->node[1].name) == 0;
 }
 
-static void capture(struct bench *b, const char *from, const char *to, const uint8_t *data,
-                    size_t size)
+static void capture(struct bench *b, const char *from, const char *to,
+                    const uint8_t *data, size_t size)
 {
 	struct bench_capture *c = b->captured;
-	size_t at = c->count < CAPTURES ? c->count : core_rand_below(b->rand, CAPTURES * 4);
+	size_t at =
+		c->count < CAPTURES ? c->count : core_rand_below(b->rand, CAPTURES * 4);
 
 	if (at >= CAPTURES)
 		return;
@@ -101,7 +102,8 @@ static void capture(struct bench *b, const char *from, const char *to, const uin
 	c->packet[at].size = size;
 }
 
-static void tap(void *user, const char *from, const char *to, const uint8_t *data, size_t size)
+static void tap(void *user, const char *from, const char *to, const uint8_t *data,
+                size_t size)
 {
 	struct bench *b = user;
 	struct core_packet p;
@@ -136,8 +138,8 @@ bool bench_replay(struct bench *b)
 	if (c->count == 0)
 		return false;
 	at = core_rand_below(b->rand, c->count);
-	return core_hub_inject(b->hub, c->packet[at].from, c->packet[at].to, c->packet[at].data,
-	                       c->packet[at].size);
+	return core_hub_inject(b->hub, c->packet[at].from, c->packet[at].to,
+	                       c->packet[at].data, c->packet[at].size);
 }
 
 /* ---- applications ------------------------------------------------------------------ */
@@ -158,7 +160,8 @@ static void feed(struct bench_end *e)
 {
 	while (e->sent < e->to_send) {
 		struct iovec iov[5];
-		size_t count = core_stream_reserve(e->stream, iov, 5, e->to_send - e->sent);
+		size_t count =
+			core_stream_reserve(e->stream, iov, 5, e->to_send - e->sent);
 		size_t size = 0;
 
 		if (count == 0)
@@ -198,7 +201,8 @@ static void drain(struct bench_end *e)
 			for (size_t k = 0; k < iov[i].iov_len; k++) {
 				if (e->read_most > 0 && taken >= e->read_most)
 					break;
-				if (data[k] != byte_at(e->number, !is_back(e), e->received))
+				if (data[k] !=
+				    byte_at(e->number, !is_back(e), e->received))
 					e->wrong = true;
 				e->received++;
 				taken++;
@@ -254,7 +258,8 @@ static void on_accept(void *owner, struct core_stream *s, const char *service)
 {
 	struct bench_node *n = owner;
 	struct bench *b = n->bench;
-	struct bench_end *e = &b->pair[strtoul(service + 1, NULL, 10) % BENCH_STREAMS].acceptor;
+	struct bench_end *e =
+		&b->pair[strtoul(service + 1, NULL, 10) % BENCH_STREAMS].acceptor;
 
 	if (b->refuse != CORE_REASON_NONE) {
 		core_stream_reject(s, b->refuse);
@@ -280,11 +285,18 @@ struct bench_pair *bench_stream(struct bench *b, struct bench_node *from,
 		return NULL;
 	snprintf(service, sizeof(service), "s%u", number);
 	p->used = true;
-	p->opener = (struct bench_end){ .bench = b, .node = from, .number = number,
-		                        .to_send = size, .expected = size_back };
-	p->acceptor = (struct bench_end){ .bench = b, .node = to, .number = number,
-		                          .to_send = size_back, .expected = size };
-	p->opener.stream = core_stream_open(s, service, (uint16_t)number, &user, &p->opener);
+	p->opener = (struct bench_end){ .bench = b,
+		                        .node = from,
+		                        .number = number,
+		                        .to_send = size,
+		                        .expected = size_back };
+	p->acceptor = (struct bench_end){ .bench = b,
+		                          .node = to,
+		                          .number = number,
+		                          .to_send = size_back,
+		                          .expected = size };
+	p->opener.stream =
+		core_stream_open(s, service, (uint16_t)number, &user, &p->opener);
 	if (p->opener.stream == NULL)
 		return NULL;
 	feed(&p->opener);
@@ -293,8 +305,8 @@ struct bench_pair *bench_stream(struct bench *b, struct bench_node *from,
 
 static bool end_complete(const struct bench_end *e)
 {
-	return e->ended && e->received == e->expected && e->sent == e->to_send && !e->wrong &&
-	       !e->was_reset;
+	return e->ended && e->received == e->expected && e->sent == e->to_send &&
+	       !e->wrong && !e->was_reset;
 }
 
 bool bench_complete(const struct bench_pair *p)
@@ -310,7 +322,8 @@ bool bench_all_complete(const struct bench *b)
 	return true;
 }
 
-/* ---- nodes --------------------------------------------------------------------------- */
+/* ---- nodes ---------------------------------------------------------------------------
+ */
 
 static void deliver(void *owner, struct muses_buf *b, const struct muses_met *met)
 {
@@ -373,11 +386,12 @@ struct bench_node *bench_add(struct bench *b, const char *name, const char *dial
 	n->config = core_format(
 		"{\"keys\":%s,\"security\":[%s],\"reliability\":%s,"
 		"\"overlay\":{\"plugin\":\"cloak_static\",\"routes\":%s},"
-		"\"transport\":[{\"plugin\":\"memory\",\"listen\":[\"%s\"],\"dial\":%s}]}",
+		"\"transport\":[{\"plugin\":\"memory\",\"listen\":[\"%s\"],\"dial\":%s}]"
+	        "}",
 		b->keys != NULL ? b->keys : "{\"plugin\":\"psk\",\"file\":\"psk.json\"}",
 		b->security != NULL ? b->security : "{\"plugin\":\"aes_gcm\"}",
-		b->reliability != NULL ? b->reliability : "{\"plugin\":\"srm\"}", routes, name,
-		dial);
+		b->reliability != NULL ? b->reliability : "{\"plugin\":\"srm\"}", routes,
+		name, dial);
 	return n;
 }
 
@@ -388,7 +402,8 @@ void bench_start(struct bench_node *n)
 	json_error_t error;
 	json_t *object = json_loads(n->config, 0, &error);
 	char why[512] = "";
-	uint64_t life = b->seed * 100 + (uint64_t)(n - b->node) * 10 + 1 + core_rand_below(b->rand, UINT32_MAX);
+	uint64_t life = b->seed * 100 + (uint64_t)(n - b->node) * 10 + 1 +
+	                core_rand_below(b->rand, UINT32_MAX);
 	int err;
 
 	core_env_open(&n->env, b->loop, life);
@@ -396,8 +411,8 @@ void bench_start(struct bench_node *n)
 	core_log_set_node(n->env.log, n->name);
 	core_log_set_level(n->env.log, getenv("BENCH_DEBUG") ? MUSES_TRACE : MUSES_ERROR);
 	n->loader = core_loader_open();
-	err = core_pipeline_check(&n->pipeline, n->loader, object, n->bench->folder.path, why,
-	                          sizeof(why));
+	err = core_pipeline_check(&n->pipeline, n->loader, object, n->bench->folder.path,
+	                          why, sizeof(why));
 	json_decref(object);
 	if (err != 0) {
 		fprintf(stderr, "# %s: %s\n", n->name, why);
@@ -405,11 +420,11 @@ void bench_start(struct bench_node *n)
 	}
 	n->links = core_links_open(&n->env, n->pipeline, &core_links_defaults, &n->id);
 	n->up = (struct core_layer_up){ n, deliver, path, writable, NULL };
-	CU_ASSERT_EQUAL_FATAL(core_pipeline_open(n->pipeline, &n->env, n->links, &n->up, &n->id,
-	                                         n->name),
+	CU_ASSERT_EQUAL_FATAL(core_pipeline_open(n->pipeline, &n->env, n->links, &n->up,
+	                                         &n->id, n->name),
 	                      0);
-	CU_ASSERT_EQUAL_FATAL(core_keys_ops(n->pipeline)->identity(n->pipeline->keys, &n->id),
-	                      0);
+	CU_ASSERT_EQUAL_FATAL(
+		core_keys_ops(n->pipeline)->identity(n->pipeline->keys, &n->id), 0);
 	config.owner = n;
 	config.accept = on_accept;
 	config.hurry = hurry;
@@ -469,6 +484,8 @@ bool bench_finish(struct bench *b, uint64_t span_ns)
 
 	while (!bench_all_complete(b) && core_loop_now(b->loop) < until)
 		bench_run(b, 50 * MUSES_MS);
+	if (!bench_all_complete(b))
+		bench_dump(b);
 	return bench_all_complete(b);
 }
 
@@ -480,6 +497,42 @@ struct core_session *bench_session(struct bench_node *n, struct bench_node *peer
 uint64_t bench_counted(const struct bench_node *n, const char *reason)
 {
 	return core_stats_get(n->env.stats, "session", reason);
+}
+
+void bench_dump(const struct bench *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		const struct bench_node *n = &b->node[i];
+		json_t *all;
+		char *text;
+
+		if (!n->running)
+			continue;
+		all = json_pack("{s:s, s:o, s:o, s:o}", "node", n->name, "sessions",
+		                core_sessions_info(n->sessions), "links",
+		                core_links_info(n->links), "counters",
+		                core_stats_json(n->env.stats));
+		text = json_dumps(all, JSON_COMPACT);
+		tap_note("%s", text);
+		free(text);
+		json_decref(all);
+	}
+	for (unsigned i = 0; i < b->pairs; i++)
+		for (int k = 0; k < 2; k++) {
+			const struct bench_end *e =
+				k == 0 ? &b->pair[i].opener : &b->pair[i].acceptor;
+
+			if (!end_complete(e))
+				tap_note("pair %u %s: sent %llu/%llu received %llu/%llu "
+				         "ended=%d wrong=%d reset=%d (%s)",
+				         i, k == 0 ? "opener" : "acceptor",
+				         (unsigned long long)e->sent,
+				         (unsigned long long)e->to_send,
+				         (unsigned long long)e->received,
+				         (unsigned long long)e->expected, e->ended,
+				         e->wrong, e->was_reset,
+				         core_reason_text(e->reason));
+		}
 }
 
 size_t bench_close(struct bench *b)

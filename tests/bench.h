@@ -104,6 +104,8 @@ bool bench_complete(const struct bench_pair *p);
 bool bench_all_complete(const struct bench *b);
 /* Run until all is complete; false after span_ns. */
 bool bench_finish(struct bench *b, uint64_t span_ns);
+/* Everything that status would tell of every node, as diagnostics. */
+void bench_dump(const struct bench *b);
 /* Between node and its peer. */
 struct core_session *bench_session(struct bench_node *n, struct bench_node *peer);
 uint64_t bench_counted(const struct bench_node *n, const char *reason);
