@@ -92,7 +92,9 @@ void folder_copy(const struct folder *f, const char *name, const char *from,
 	long size = -1;
 
 	must(file != NULL, "fopen", from);
-	must(fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) >= 0, "fseek", from);
+	must(fseek(file, 0, SEEK_END) == 0, "fseek", from);
+	size = ftell(file);
+	must(size >= 0, "ftell", from);
 	rewind(file);
 	data = malloc((size_t)size + 1);
 	must(data != NULL && fread(data, 1, (size_t)size, file) == (size_t)size, "fread",
