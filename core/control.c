@@ -15,11 +15,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG   128
-#define SLOW_NS   (10 * MUSES_S)
-#define CHOKED_AT (256 * 1024) /* Bytes waiting: no requests are read, no events made. \
-	                        */
-#define ACCEPT_MOST 64         /* A turn. */
+#define BACKLOG 128
+#define SLOW_NS (10 * MUSES_S)
+#define CHOKED_AT                                                              \
+	(256 * 1024)   /* Bytes waiting: no requests are read, no events made. \
+	                */
+#define ACCEPT_MOST 64 /* A turn. */
 
 struct core_control_out {
 	struct core_control_out *next;
@@ -290,7 +291,7 @@ static void control_ready(struct muses_watch *w, uint32_t ready)
 			close(fd);
 		} else if (control->count >= CORE_CONTROL_MOST) {
 			static const char full[] = "{\"ok\":false,\"error\":-13,"
-			                           "\"message\":\"too many clients\"}\n";
+						   "\"message\":\"too many clients\"}\n";
 
 			core_count(control->env->stats, "control", "too many clients");
 			(void)!send(fd, full, sizeof(full) - 1,
