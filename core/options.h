@@ -49,7 +49,8 @@ bool core_options_sane(const struct muses_option *option, size_t config_size, ch
 /* As rows of text for `muses plugins NAME`: key, type, range, unit, default and
  * help. */
 void core_options_print(const struct muses_option *option, FILE *file);
-/* The same as a list in the language of man(7), for the plugin's page. */
+/* The same as items of a tagged list in the language of mdoc(7), for the plugin's
+ * page. */
 void core_options_print_man(const struct muses_option *option, FILE *file);
 
 #endif

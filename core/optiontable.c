@@ -208,28 +208,25 @@ static void print_roff(const char *text, FILE *file)
 	for (; *text != '\0'; text++) {
 		if (*text == '\\')
 			fputs("\\e", file);
-		else if (*text == '-')
-			fputs("\\-", file);
 		else
 			fputc(*text, file);
 	}
+	fputc('\n', file);
 }
 
 void core_options_print_man(const struct muses_option *option, FILE *file)
 {
-	char type[256], preset[128];
+	char line[512], type[256], preset[128];
 
 	for (; option != NULL && option->type != MUSES_TYPE_END; option++) {
 		bool required = (option->flags & MUSES_OPTION_REQUIRED) != 0;
 
 		show_type(option, type, sizeof(type));
 		show_preset(option, preset, sizeof(preset));
-		fprintf(file, ".TP\n.B %s\n", option->name);
+		core_say(line, sizeof(line), 0, "(%s; %s%s)", type,
+		         required ? "" : "default ", preset);
+		fprintf(file, ".It Cm %s\n", option->name);
 		print_roff(option->help, file);
-		fputs("\n(", file);
-		print_roff(type, file);
-		fputs(required ? "; " : "; default ", file);
-		print_roff(preset, file);
-		fputs(")\n", file);
+		print_roff(line, file);
 	}
 }

@@ -484,11 +484,11 @@ static void tables_are_shown(void)
 	file = open_memstream(&text, &size);
 	core_options_print_man(some, file);
 	fclose(file);
-	CU_ASSERT_STRING_EQUAL(text, ".TP\n.B number\nHow long.\n"
+	CU_ASSERT_STRING_EQUAL(text, ".It Cm number\nHow long.\n"
 	                             "(number, 10 to 60000 ms; default 20)\n"
-	                             ".TP\n.B mode\nWhich \\- or none.\n"
+	                             ".It Cm mode\nWhich - or none.\n"
 	                             "(one of ctr, cbc, off; default cbc)\n"
-	                             ".TP\n.B secret\nA secret.\n"
+	                             ".It Cm secret\nA secret.\n"
 	                             "(secret file (mode 0600); required)\n");
 	free(text);
 }

@@ -704,21 +704,27 @@ static const struct muses_plugin toy_wrap = {
 	.reload = wrap_reload,
 };
 
-struct core_loader *toys_loader(void)
+int toys_add(struct core_loader *loader)
 {
 	static const struct muses_plugin *const toys[] = {
 		&toy_keys,    &toy_security, &toy_reliability,
 		&toy_overlay, &toy_tcp,      &toy_wrap,
 	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(toys) / sizeof(toys[0]) && err == 0; i++)
+		err = core_loader_add(loader, toys[i]);
+	return err;
+}
+
+struct core_loader *toys_loader(void)
+{
 	struct core_loader *loader;
 
 	unsetenv("MUSES_PLUGIN_PATH");
 	loader = core_loader_open();
-	for (size_t i = 0; i < sizeof(toys) / sizeof(toys[0]) && loader != NULL; i++) {
-		if (core_loader_add(loader, toys[i]) != 0) {
-			core_loader_close(loader);
-			return NULL;
-		}
-	}
-	return loader;
+	if (loader != NULL && toys_add(loader) == 0)
+		return loader;
+	core_loader_close(loader);
+	return NULL;
 }

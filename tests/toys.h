@@ -17,6 +17,8 @@
 
 /* A loader that knows them and no files. */
 struct core_loader *toys_loader(void);
+/* The same, into a loader that may know others.  0 or MUSES_ENOMEM. */
+int toys_add(struct core_loader *loader);
 
 /* "open(toy_tcp) open(toy_overlay) ..." since the last toys_forget(). */
 const char *toys_story(void);
