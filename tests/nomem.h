@@ -8,7 +8,7 @@
  * Every allocation has failed once: run a scenario again and again, with the
  * first allocation failing, then the second, and so on, until one run needs no
  * more.  Under valgrind or ASan, whatever a failure leaves behind is seen; what
- * was not given back is seen everywhere.
+ * was not given back, memory or descriptor, is seen everywhere.
  *
  * The scenario opens, uses and closes all it needs and returns true if it got
  * all it wanted.  It may survive a failure (and return true), but it must not

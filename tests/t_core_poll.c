@@ -3,10 +3,9 @@
  * Tests core/poll.c: watches over socket pairs and pipes.  Whatever one end of a
  * pair did is known to the other at once, so turns that do not wait are enough.
  */
+#include "tests/pair.h"
 #include "tests/tap.h"
 
-#include "core/alarm.h"
-#include "core/clock.h"
 #include "core/loop.h"
 #include "core/mem.h"
 
@@ -16,93 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-struct end {
-	struct muses_watch watch;
-	struct core_loop *loop;
-	int fd;
-	unsigned fired;
-	uint32_t ready;     /* As of the last call. */
-	size_t bite;        /* Reads that much each time; 0: does not read. */
-	size_t got;         /* Bytes read in all. */
-	bool ended;         /* A read has returned 0. */
-	struct end *closes; /* Closes that watch. */
-	uint32_t drains;    /* Says drained whatever happens. */
-};
-
-static void end_fire(struct muses_watch *w, uint32_t ready)
-{
-	struct end *e = muses_container(w, struct end, watch);
-	char bytes[4096];
-	ssize_t got;
-
-	e->fired++;
-	e->ready = ready;
-	if (e->closes != NULL) {
-		muses_watch_close(&e->closes->watch);
-		e->closes = NULL;
-	}
-	if (w->loop == NULL)
-		return;
-	if (e->drains != 0)
-		muses_watch_drained(w, e->drains);
-	if (e->bite > 0 && (ready & MUSES_READABLE) != 0) {
-		got = read(e->fd, bytes, e->bite);
-		if (got > 0)
-			e->got += (size_t)got;
-		if (got == 0) {
-			e->ended = true;
-			muses_watch_want(w, 0);
-		} else if (got < (ssize_t)e->bite) {
-			muses_watch_drained(w, MUSES_READABLE);
-		}
-	}
-}
-
-static void end_open(struct core_loop *loop, struct end *e, int fd, uint32_t wanted)
-{
-	memset(e, 0, sizeof(*e));
-	e->loop = loop;
-	e->fd = fd;
-	CU_ASSERT_EQUAL_FATAL(core_watch_open(loop, &e->watch, fd, wanted, end_fire), 0);
-}
-
-static void end_close(struct end *e)
-{
-	muses_watch_close(&e->watch);
-	close(e->fd);
-}
-
-static struct core_loop *open_pair(struct end *a, struct end *b, uint32_t wanted)
-{
-	struct core_loop *loop = core_loop_open(CORE_CLOCK_REAL);
-	int fd[2];
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(loop);
-	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
-	end_open(loop, a, fd[0], wanted);
-	end_open(loop, b, fd[1], wanted);
-	return loop;
-}
-
-static void close_pair(struct core_loop *loop, struct end *a, struct end *b)
-{
-	end_close(a);
-	end_close(b);
-	core_loop_close(loop);
-}
-
-static void say(const struct end *e, size_t size)
-{
-	static char bytes[4096];
-
-	CU_ASSERT_EQUAL(write(e->fd, bytes, size), (ssize_t)size);
-}
-
-static void turn(struct core_loop *loop)
-{
-	core_loop_turn(loop, 0);
-}
 
 static void readiness_is_remembered(void)
 {
@@ -272,77 +184,6 @@ static void a_descriptor_may_be_watched_anew(void)
 	close_pair(loop, &a, &b);
 }
 
-static void the_end_is_not_lost(void)
-{
-	struct end a, b;
-	struct core_loop *loop = open_pair(&a, &b, MUSES_READABLE);
-
-	/* Data and end are one event, and the read falls short of what it asked. */
-	b.bite = 100;
-	say(&a, 10);
-	CU_ASSERT_EQUAL(shutdown(a.fd, SHUT_WR), 0);
-	turn(loop);
-	CU_ASSERT_EQUAL(b.got, 10);
-	CU_ASSERT_FALSE(b.ended);
-	turn(loop);
-	CU_ASSERT_TRUE(b.ended);
-	CU_ASSERT_EQUAL(b.fired, 2);
-	turn(loop);
-	CU_ASSERT_EQUAL(b.fired, 2); /* Not wanted any more: quiet. */
-	close_pair(loop, &a, &b);
-}
-
-static void hang_up_is_always_wanted(void)
-{
-	struct end a, b;
-	struct core_loop *loop = open_pair(&a, &b, 0);
-
-	end_close(&a);
-	turn(loop);
-	CU_ASSERT_EQUAL(b.fired, 1);
-	CU_ASSERT_EQUAL(b.ready, MUSES_HUNG);
-	b.drains = MUSES_HUNG;
-	turn(loop);
-	turn(loop);
-	CU_ASSERT_EQUAL(b.fired, 2);
-	end_close(&b);
-	core_loop_close(loop);
-}
-
-static void pipes_end_too(void)
-{
-	struct core_loop *loop = core_loop_open(CORE_CLOCK_REAL);
-	struct end in, out;
-	int fd[2];
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(loop);
-	CU_ASSERT_EQUAL_FATAL(pipe2(fd, O_NONBLOCK), 0);
-	end_open(loop, &in, fd[0], MUSES_READABLE);
-	end_open(loop, &out, fd[1], 0);
-	in.bite = 100;
-	say(&out, 7);
-	turn(loop);
-	CU_ASSERT_EQUAL(in.got, 7);
-	/* A pipe tells its end as a hang-up alone; a reader wants to read it ... */
-	end_close(&out);
-	turn(loop);
-	CU_ASSERT_TRUE(in.ended);
-	end_close(&in);
-
-	/* ... also when it came with data and the read fell short. */
-	CU_ASSERT_EQUAL_FATAL(pipe2(fd, O_NONBLOCK), 0);
-	end_open(loop, &in, fd[0], MUSES_READABLE);
-	in.bite = 100;
-	CU_ASSERT_EQUAL(write(fd[1], "1234567", 7), 7);
-	close(fd[1]);
-	turn(loop);
-	CU_ASSERT_EQUAL(in.got, 7);
-	turn(loop);
-	CU_ASSERT_TRUE(in.ended);
-	end_close(&in);
-	core_loop_close(loop);
-}
-
 static void files_are_always_ready(void)
 {
 	char path[] = "/tmp/t_core_poll.XXXXXX";
@@ -492,33 +333,6 @@ static void many_watches_fire_in_one_turn(void)
 	core_loop_close(loop);
 }
 
-static void alarms_ring_no_later(void)
-{
-	struct core_poll poll;
-	struct core_alarm alarm;
-	uint64_t now = core_clock_now();
-
-	CU_ASSERT_EQUAL_FATAL(core_poll_open(&poll), 0);
-	CU_ASSERT_EQUAL_FATAL(core_alarm_open(&alarm, &poll), 0);
-	CU_ASSERT_TRUE(alarm.fd >= 0);
-	core_alarm_set(&alarm, now + 3600 * MUSES_S);
-	core_alarm_set(&alarm, now + 7200 * MUSES_S); /* Later: not worth a call. */
-	CU_ASSERT_EQUAL(alarm.due_ns, now + 3600 * MUSES_S);
-	core_poll_wait(&poll, 0);
-	CU_ASSERT_EQUAL(core_poll_fire(&poll), 0);
-	core_alarm_set(&alarm, now);
-	core_poll_wait(&poll, 3 * MUSES_S);
-	CU_ASSERT_TRUE(core_clock_now() - now < 3 * MUSES_S);
-	CU_ASSERT_EQUAL(core_poll_fire(&poll), 1);
-	CU_ASSERT_EQUAL(alarm.due_ns, UINT64_MAX); /* To be set anew. */
-	core_poll_wait(&poll, 0);
-	CU_ASSERT_EQUAL(core_poll_fire(&poll), 0); /* Quiet. */
-	core_alarm_set(&alarm, now + MUSES_S * 9);
-	CU_ASSERT_EQUAL(alarm.due_ns, now + MUSES_S * 9);
-	core_alarm_close(&alarm);
-	core_poll_close(&poll);
-}
-
 static const struct tap_test tests[] = {
 	{ "readiness is remembered until the owner says drained",
 	  readiness_is_remembered },
@@ -533,10 +347,6 @@ static const struct tap_test tests[] = {
 	  a_callback_may_close_another },
 	{ "a callback may close its own watch", a_callback_may_close_itself },
 	{ "a descriptor may be watched anew", a_descriptor_may_be_watched_anew },
-	{ "the end of a stream is told even when it came with the last data",
-	  the_end_is_not_lost },
-	{ "a hang-up is told whatever is wanted", hang_up_is_always_wanted },
-	{ "the end of a pipe can be read", pipes_end_too },
 	{ "a regular file is always ready", files_are_always_ready },
 	{ "descriptors that are closed, negative or watched already are refused",
 	  bad_descriptors_are_refused },
@@ -548,8 +358,6 @@ static const struct tap_test tests[] = {
 	  layers_and_loops_let_go },
 	{ "more watches than one batch of events are all fired, without allocating",
 	  many_watches_fire_in_one_turn },
-	{ "the alarm rings at the earliest time it was given, once",
-	  alarms_ring_no_later },
 	TAP_END
 };
 
