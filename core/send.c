@@ -15,6 +15,8 @@
 #define IOV_MOST      128
 /* Room that a stream's own small frames may take. */
 #define STREAM_FRAMES_MAX (CORE_OPEN_MAX + 3 * 24)
+/* No path takes less. */
+#define PACKET_LEAST 1200u
 /* A turn sends this much at most for one session, then lets others work. */
 #define TURN_BYTES (1u << 20)
 
@@ -325,6 +327,7 @@ static bool send_one(struct core_session *s, size_t sendable, bool ack_now)
 {
 	struct assembly a;
 	const struct core_traffic *t = s->traffic[0];
+	size_t packet = s->mtu;
 	int err;
 
 	a.session = s;
@@ -332,7 +335,10 @@ static bool send_one(struct core_session *s, size_t sendable, bool ack_now)
 	a.mark = a.scratch;
 	a.iov_count = 0;
 	a.size = 0;
-	a.room = s->mtu - CORE_HEADER_BYTES - t->suite->overhead;
+	/* Where little may be in flight packets are smaller, too. */
+	if (sendable > 0 && sendable < packet)
+		packet = sendable > PACKET_LEAST ? sendable : PACKET_LEAST;
+	a.room = packet - CORE_HEADER_BYTES - t->suite->overhead;
 	a.items = NULL;
 	a.bare = 0;
 	a.counts = a.acks = a.failed = false;

@@ -7,7 +7,7 @@
 #include "core/session_int.h"
 
 #define CONNECTING_IDLE_NS (60 * MUSES_S)
-#define PROBE_RETRY_NS     (200 * MUSES_MS)
+#define VERDICTS_MOST      3 /* Of the reliability plugin, in one turn. */
 
 const struct core_sessions_config core_sessions_defaults = {
 	.most_sessions = 4096,
@@ -156,15 +156,17 @@ void core_session_poll(struct core_session *s)
 		enum muses_verdict verdict = ops->timer(s->reliability, &due, &why);
 		uint64_t ack_due;
 
-		/* Each verdict is carried out once a turn: what it leads to (a packet
-		 * sent, a new phase) is told to the plugin, which then answers anew. */
-		if (verdict != MUSES_WAIT) {
+		/* A verdict is given once; what it leads to (a new phase) is told to the
+		 * plugin, which may then have another: suspend, and ask again at once. */
+		for (int i = 0; verdict != MUSES_WAIT; i++) {
 			act(s, verdict, why);
 			if (s->closing)
 				goto out;
-			if (ops->timer(s->reliability, &due, &why) != MUSES_WAIT &&
-			    due > now + PROBE_RETRY_NS)
-				due = now + PROBE_RETRY_NS;
+			if (i == VERDICTS_MOST) {
+				due = now; /* On the loop's next turn. */
+				break;
+			}
+			verdict = ops->timer(s->reliability, &due, &why);
 		}
 		ack_due = ops->ack_due(s->reliability);
 		if (ack_due < due && s->state != CORE_SESSION_SUSPENDED && !s->blocked)

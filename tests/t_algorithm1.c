@@ -139,10 +139,10 @@ static void without_memory_nothing_breaks(void)
 	struct round r = { 0 };
 
 	core_mem_fuse(1);
-	CU_ASSERT_EQUAL(algorithm1_round_sent(&r, 0, 100), MUSES_ENOMEM);
+	CU_ASSERT_EQUAL(algorithm1_round_sent(&r, 0), MUSES_ENOMEM);
 	core_mem_fuse(0);
 	CU_ASSERT_EQUAL(r.taken, 0);
-	CU_ASSERT_EQUAL(algorithm1_round_sent(&r, 0, 100), 0);
+	CU_ASSERT_EQUAL(algorithm1_round_sent(&r, 0), 0);
 	algorithm1_round_release(&r);
 	algorithm1_round_release(&r);
 }

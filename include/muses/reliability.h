@@ -64,7 +64,8 @@ struct muses_reliability_ops {
 	void (*session_close)(void *state);
 
 	/* Bytes that may be put into new packets now (congestion window and pacing);
-	 * 0: none.  The core also obeys the peer's windows and the overlay's queue. */
+	 * 0: none.  Asked before each packet, which is no larger if that is possible.
+	 * The core also obeys the peer's windows and the overlay's queue. */
 	size_t (*sendable)(void *state);
 	/* A packet went out.  counts: it needs an acknowledgement and fills the window
 	 * (acknowledgements alone do not: they take a number, but have no fate that

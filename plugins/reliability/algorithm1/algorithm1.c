@@ -79,23 +79,21 @@ static void session_close(void *state)
 static size_t session_sendable(void *state)
 {
 	struct algorithm1_session *s = state;
-	size_t places =
-		s->config->max_i > s->round.taken ? s->config->max_i - s->round.taken : 0;
 
-	if (s->phase != MUSES_ESTABLISHED)
+	/* The paper counts packets, not bytes. */
+	if (s->phase != MUSES_ESTABLISHED || s->round.taken >= s->config->max_i)
 		return 0;
-	/* Places are packets, the answer is bytes: until one packet has gone, one. */
-	return s->round.bytes == 0 && places > 0 ? MUSES_PACKET_MAX
-	                                         : places * s->round.bytes;
+	return MUSES_PACKET_MAX;
 }
 
 static int session_sent(void *state, uint64_t seq, size_t size, bool counts)
 {
 	struct algorithm1_session *s = state;
 
+	(void)size;
 	if (!counts)
 		return 0;
-	if (algorithm1_round_sent(&s->round, seq, size) != 0)
+	if (algorithm1_round_sent(&s->round, seq) != 0)
 		return MUSES_ENOMEM;
 	s->due_ns = muses_now(s->layer) + timeout_ns(s);
 	return 0;

@@ -20,14 +20,12 @@ static int grow(struct round *r)
 	return 0;
 }
 
-int algorithm1_round_sent(struct round *r, uint64_t seq, size_t size)
+int algorithm1_round_sent(struct round *r, uint64_t seq)
 {
 	if (r->count == r->capacity && grow(r) != 0)
 		return MUSES_ENOMEM;
 	r->seq[r->count++] = seq;
 	r->taken++;
-	if (size > r->bytes)
-		r->bytes = size;
 	return 0;
 }
 
@@ -65,7 +63,6 @@ void algorithm1_round_clear(struct round *r)
 {
 	r->count = 0;
 	r->taken = 0;
-	r->bytes = 0;
 }
 
 void algorithm1_round_release(struct round *r)

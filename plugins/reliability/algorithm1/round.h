@@ -16,11 +16,10 @@ struct round {
 	size_t count;
 	size_t capacity;
 	size_t taken;    /* Packets of this round, settled or not: the paper's i. */
-	size_t bytes;    /* Of the largest packet so far; 0: none yet. */
 };
 
 /* A packet went out.  0, or MUSES_ENOMEM: nothing has changed. */
-int algorithm1_round_sent(struct round *r, uint64_t seq, size_t size);
+int algorithm1_round_sent(struct round *r, uint64_t seq);
 /* The peer has acknowledged: tell flow of each fate that is now known.  What is
  * missing below the highest number is lost.  Returns how many were settled. */
 size_t algorithm1_round_acked(struct round *r, const struct muses_ack *ack,
