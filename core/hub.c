@@ -172,7 +172,8 @@ bool core_hub_inject(struct core_hub *hub, const char *from, const char *to,
                      const void *data, size_t size)
 {
 	for (struct muses_hub_end *e = hub->first; e != NULL; e = e->next)
-		if (between(e, to, from) && e->dialling == NULL && !e->closed)
+		if (between(e, to, from) && (e->dialling == NULL || e->answered) &&
+		    !e->closed)
 			return core_hub_end_inject(e, data, size);
 	return false;
 }

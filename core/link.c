@@ -319,9 +319,10 @@ static json_t *link_info(struct muses_link *k)
 
 	if (k->state == CORE_LINK_PROVEN)
 		muses_id_text(&k->peer, peer);
-	o = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "peer", peer,
+	o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I}", "peer", peer,
 	              "transport", l->label, "remote", k->remote, "state",
-	              k->spare ? "spare" : word[k->state], "for_ms",
+	              k->spare ? "spare" : word[k->state], "dialled",
+	              k->side == CORE_DIALLER, "for_ms",
 	              (json_int_t)((core_links_now(k->links) - since_ns) / MUSES_MS),
 	              "bytes_sent", (json_int_t)k->sent_bytes, "bytes_received",
 	              (json_int_t)k->received_bytes, "queue",

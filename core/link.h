@@ -42,7 +42,8 @@ void core_links_hurry(struct core_links *links, bool hurry);
 int core_links_allow(struct core_links *links, const struct muses_id *id);
 /* Is this node to be reached only on loopback, unix and memory links? */
 bool core_links_local(const struct core_links *links);
-/* Array of { peer, transport, remote, state, for_ms, bytes, queue }. */
+/* Array of { peer, transport, remote, state, dialled, for_ms, bytes_sent,
+ * bytes_received, queue }, with the transport's own members. */
 json_t *core_links_info(const struct core_links *links);
 size_t core_links_proven(const struct core_links *links);
 

@@ -132,10 +132,10 @@ static void writable(void *owner, const struct muses_id *peer)
 /* ---- nodes ----------------------------------------------------------------------------
  */
 
-void net_open(struct net *net, uint64_t seed)
+static void open_on(struct net *net, enum core_clock clock, uint64_t seed)
 {
 	memset(net, 0, sizeof(*net));
-	net->loop = core_loop_open(CORE_CLOCK_VIRTUAL);
+	net->loop = core_loop_open(clock);
 	net->rand = core_rand_open(seed);
 	if (net->loop == NULL || net->rand == NULL)
 		abort();
@@ -143,6 +143,18 @@ void net_open(struct net *net, uint64_t seed)
 	net->links = core_links_defaults;
 	if (net->hub == NULL)
 		abort();
+}
+
+void net_open(struct net *net, uint64_t seed)
+{
+	open_on(net, CORE_CLOCK_VIRTUAL, seed);
+}
+
+void net_open_real(struct net *net, const struct muses_plugin *plugin)
+{
+	open_on(net, CORE_CLOCK_REAL, 1);
+	net->plugin = plugin;
+	net->real = true;
 }
 
 static struct core_options *layer_make(struct net_node *n, struct muses_layer *l,
@@ -202,13 +214,17 @@ struct net_node *net_make(struct net *net, const char *name, const char *dial,
 	n->pipeline.transport[0] = &n->transport;
 	n->pipeline.transport_count = 1;
 	n->links = core_links_open(&n->env, &n->pipeline, &net->links, &n->id);
-	snprintf(transport, sizeof(transport), "{'listen': '%s', 'dial': %s}", name,
-	         dial != NULL ? dial : "{}");
+	if (net->plugin != NULL)
+		snprintf(transport, sizeof(transport), "%s", dial);
+	else
+		snprintf(transport, sizeof(transport), "{'listen': '%s', 'dial': %s}",
+		         name, dial != NULL ? dial : "{}");
 	snprintf(overlay, sizeof(overlay), "{'routes': %s}",
 	         routes != NULL ? routes : "{}");
 	layer_make(n, &n->keys, &toy, NULL);
-	n->transport_options =
-		layer_make(n, &n->transport, &memory_LTX_muses_plugin, transport);
+	n->transport_options = layer_make(
+		n, &n->transport,
+		net->plugin != NULL ? net->plugin : &memory_LTX_muses_plugin, transport);
 	n->overlay_options =
 		layer_make(n, &n->overlay, &cloak_static_LTX_muses_plugin, overlay);
 	if (n->links == NULL ||
@@ -276,7 +292,26 @@ size_t net_close(struct net *net)
 
 void net_run(struct net *net, uint64_t span_ms)
 {
-	core_loop_advance(net->loop, span_ms * MUSES_MS);
+	uint64_t end = core_loop_now(net->loop) + span_ms * MUSES_MS;
+
+	if (!net->real) {
+		core_loop_advance(net->loop, span_ms * MUSES_MS);
+		return;
+	}
+	do
+		core_loop_turn(net->loop, end - core_loop_now(net->loop));
+	while (core_loop_now(net->loop) < end);
+}
+
+bool net_await(struct net *net, const struct net_node *a, const struct net_node *b,
+               bool linked)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (net_linked(a, b) == linked && net_linked(b, a) == linked)
+			return true;
+		net_run(net, 5);
+	}
+	return false;
 }
 
 int net_send(struct net_node *from, const struct net_node *to, const char *text)

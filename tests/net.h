@@ -35,6 +35,8 @@ struct net_node {
 };
 
 struct net {
+	const struct muses_plugin *plugin; /* Of the transport; NULL: memory. */
+	bool real;                         /* On the system's clock. */
 	struct core_loop *loop;
 	struct core_rand *rand;
 	struct core_hub *hub;
@@ -45,6 +47,9 @@ struct net {
 };
 
 void net_open(struct net *net, uint64_t seed);
+/* On the system's clock, with this transport.  Then `dial` below is all of the
+ * transport's options. */
+void net_open_real(struct net *net, const struct muses_plugin *plugin);
 /* Stops and closes all; complains about what is still out.  Returns the number of
  * buffers that were lost. */
 size_t net_close(struct net *net);
@@ -59,6 +64,9 @@ struct net_node *net_make(struct net *net, const char *name, const char *dial,
 int net_start(struct net_node *n); /* 0, or what a layer's start() said. */
 void net_stop(struct net_node *n);
 void net_run(struct net *net, uint64_t span_ms);
+/* Live until they are linked (or not), at most 5 s; false: they are not. */
+bool net_await(struct net *net, const struct net_node *a, const struct net_node *b,
+               bool linked);
 /* Send text from one to another; what the overlay's send() answered. */
 int net_send(struct net_node *from, const struct net_node *to, const char *text);
 /* Is there a proven link between them, seen from a? */
