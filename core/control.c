@@ -15,12 +15,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 128
-#define SLOW_NS (10 * MUSES_S)
-#define CHOKED_AT                                                              \
-	(256 * 1024)   /* Bytes waiting: no requests are read, no events made. \
-	                */
+#define BACKLOG     128
+#define SLOW_NS     (10 * MUSES_S)
 #define ACCEPT_MOST 64 /* A turn. */
+/* Bytes waiting: no requests are read, no events made. */
+#define CHOKED_AT (256 * 1024)
 
 struct core_control_out {
 	struct core_control_out *next;
@@ -67,7 +66,7 @@ static void doom(struct core_control_client *c)
 	muses_task_queue(&c->flush);
 }
 
-/* ---- out ------------------------------------------------------------------ */
+/* ---- out, and the lines in that it lets through ----------------------------- */
 
 bool core_control_choked(const struct core_control_client *c)
 {
@@ -154,6 +153,37 @@ static bool send_all(struct core_control_client *c)
 	return true;
 }
 
+static void complain(struct core_control_client *c, const char *message)
+{
+	core_control_say(c,
+	                 json_pack("{s:b, s:i, s:s}", "ok", 0, "error", MUSES_EUSAGE,
+	                           "message", message),
+	                 -1);
+}
+
+/* Do what the whole lines ask for, as long as the answers fit; the rest waits
+ * until the client has read. */
+static void take_lines(struct core_control_client *c)
+{
+	char *start = c->line, *newline = NULL;
+	size_t left = c->size;
+
+	while (!c->doomed && (newline = memchr(start, '\n', left)) != NULL &&
+	       !core_control_choked(c)) {
+		size_t size = (size_t)(newline - start);
+
+		core_control_request(c, start, size);
+		start += size + 1;
+		left -= size + 1;
+	}
+	memmove(c->line, start, left);
+	c->size = left;
+	if (newline == NULL && left >= CORE_CONTROL_LINE_MAX) {
+		complain(c, "a line has at most 65536 bytes");
+		doom(c);
+	}
+}
+
 static void client_flush(struct muses_task *t)
 {
 	struct core_control_client *c =
@@ -161,6 +191,8 @@ static void client_flush(struct muses_task *t)
 
 	if (!send_all(c) || c->doomed)
 		client_free(c);
+	else
+		take_lines(c);
 }
 
 static void client_slow(struct muses_timer *t)
@@ -170,36 +202,6 @@ static void client_slow(struct muses_timer *t)
 
 	core_count(c->control->env->stats, "control", "client too slow");
 	client_free(c);
-}
-
-/* ---- in ------------------------------------------------------------------- */
-
-static void complain(struct core_control_client *c, const char *message)
-{
-	core_control_say(c,
-	                 json_pack("{s:b, s:i, s:s}", "ok", 0, "error", MUSES_EUSAGE,
-	                           "message", message),
-	                 -1);
-}
-
-static void take_lines(struct core_control_client *c)
-{
-	char *start = c->line, *newline;
-	size_t left = c->size;
-
-	while (!c->doomed && (newline = memchr(start, '\n', left)) != NULL) {
-		size_t size = (size_t)(newline - start);
-
-		core_control_request(c, start, size);
-		start += size + 1;
-		left -= size + 1;
-	}
-	memmove(c->line, start, left);
-	c->size = left;
-	if (left >= CORE_CONTROL_LINE_MAX) {
-		complain(c, "a line has at most 65536 bytes");
-		doom(c);
-	}
 }
 
 static void client_ready(struct muses_watch *w, uint32_t ready)
