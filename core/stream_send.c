@@ -110,7 +110,8 @@ void core_stream_commit(struct core_stream *st, size_t size)
 	}
 	for (size_t i = 0; i < o->reserved_count; i++) {
 		struct muses_buf *b = o->reserved[i];
-		size_t part = least(left, b->tail);
+		/* Its block may be larger than what reserve() showed. */
+		size_t part = least(least(left, b->tail), BLOCK_ROOM);
 
 		if (part == 0) {
 			muses_buf_free(b);
