@@ -456,6 +456,25 @@ void core_node_show(struct core_node *node, const struct muses_id *id,
 		muses_id_text(id, text);
 }
 
+/* The links, with what people here call the neighbours. */
+static json_t *links_info(struct core_node *node)
+{
+	json_t *links = core_links_info(node->links), *link;
+	char name[MUSES_NAME_MAX + 1];
+	struct muses_id id;
+	size_t i;
+
+	json_array_foreach (links, i, link) {
+		const char *peer = json_string_value(json_object_get(link, "peer"));
+
+		if (peer == NULL || !muses_id_parse(peer, &id))
+			continue;
+		core_node_show(node, &id, name);
+		json_object_set_new(link, "name", json_string(name));
+	}
+	return links;
+}
+
 json_t *core_node_status(struct core_node *node)
 {
 	const struct core_pipeline *p = node->config->pipeline;
@@ -473,10 +492,10 @@ json_t *core_node_status(struct core_node *node)
 		"name", node->name, "id", id, "version", PACKAGE_VERSION, "up_ms",
 		(json_int_t)((core_loop_now(node->env->loop) - node->since_ns) /
 	                     MUSES_MS),
-		"sessions", core_sessions_info(node->sessions), "links",
-		core_links_info(node->links), "overlay", overlay, "lcm",
-		core_lcm_info(node->lcm), "counters", core_stats_json(node->env->stats),
-		"memory", "buffers", (json_int_t)pool.buffers_out, "bytes",
-		(json_int_t)pool.bytes_out, "most_bytes", (json_int_t)pool.bytes_most,
-		"refused", (json_int_t)pool.refused);
+		"sessions", core_sessions_info(node->sessions), "links", links_info(node),
+		"overlay", overlay, "lcm", core_lcm_info(node->lcm), "counters",
+		core_stats_json(node->env->stats), "memory", "buffers",
+		(json_int_t)pool.buffers_out, "bytes", (json_int_t)pool.bytes_out,
+		"most_bytes", (json_int_t)pool.bytes_most, "refused",
+		(json_int_t)pool.refused);
 }
