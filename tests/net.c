@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/net.h"
 
+#include "core/linkstate.h"
+
 #include "tests/tap.h"
 
 #include <muses/noise.h>
@@ -322,6 +324,14 @@ int net_send(struct net_node *from, const struct net_node *to, const char *text)
 		return MUSES_ENOMEM;
 	memcpy(muses_buf_append(b, strlen(text)), text, strlen(text));
 	return core_overlay_ops(&from->pipeline)->send(&from->overlay, &to->id, b);
+}
+
+void net_control(struct net_node *from, const struct net_node *to, struct muses_buf *b)
+{
+	struct muses_link *link = muses_idmap_get(&from->links->in_use, &to->id);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(link);
+	muses_link_control(link, b);
 }
 
 bool net_linked(const struct net_node *a, const struct net_node *b)

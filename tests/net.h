@@ -69,6 +69,8 @@ bool net_await(struct net *net, const struct net_node *a, const struct net_node 
                bool linked);
 /* Send text from one to another; what the overlay's send() answered. */
 int net_send(struct net_node *from, const struct net_node *to, const char *text);
+/* Say b to a neighbour as a control frame of the overlay; takes b over. */
+void net_control(struct net_node *from, const struct net_node *to, struct muses_buf *b);
 /* Is there a proven link between them, seen from a? */
 bool net_linked(const struct net_node *a, const struct net_node *b);
 uint64_t net_count(const struct net_node *n, const char *who, const char *reason);
