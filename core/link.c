@@ -291,16 +291,7 @@ int core_links_allow(struct core_links *links, const struct muses_id *id)
 
 bool core_links_local(const struct core_links *links)
 {
-	const struct core_pipeline *p = links->pipeline;
-
-	for (size_t i = 0; i < p->transport_count; i++) {
-		const struct muses_transport_ops *ops =
-			core_transport_ops(p->transport[i]);
-
-		if (ops->local == NULL || !ops->local(p->transport[i]->config))
-			return false;
-	}
-	return true;
+	return core_pipeline_local(links->pipeline);
 }
 
 size_t core_links_proven(const struct core_links *links)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+extern const struct muses_plugin impair_LTX_muses_plugin;
 extern const struct muses_plugin memory_LTX_muses_plugin;
 extern const struct muses_plugin cloak_static_LTX_muses_plugin;
 
@@ -159,11 +160,26 @@ void net_open_real(struct net *net, const struct muses_plugin *plugin)
 	net->real = true;
 }
 
+/* The transport inside impair is made already. */
+static struct muses_layer *inner(void *user, const json_t *object, const char *path_,
+                                 char *why, size_t why_size)
+{
+	struct net_node *n = user;
+
+	(void)object;
+	(void)path_;
+	(void)why;
+	(void)why_size;
+	return &n->transport;
+}
+
 static struct core_options *layer_make(struct net_node *n, struct muses_layer *l,
                                        const struct muses_plugin *plugin,
                                        const char *json)
 {
-	const struct core_options_place place = { .path = plugin->name, .folder = "/" };
+	const struct core_options_place place = {
+		.path = plugin->name, .folder = "/", .inner = inner, .user = n
+	};
 	struct core_options *options = NULL;
 	char text[2048], why[256] = "";
 	json_t *object;
@@ -229,9 +245,21 @@ struct net_node *net_make(struct net *net, const char *name, const char *dial,
 		net->plugin != NULL ? net->plugin : &memory_LTX_muses_plugin, transport);
 	n->overlay_options =
 		layer_make(n, &n->overlay, &cloak_static_LTX_muses_plugin, overlay);
+	if (net->weather != NULL) {
+		snprintf(transport, sizeof(transport), "{'over': {}, %s}", net->weather);
+		n->impair_options =
+			layer_make(n, &n->impair, &impair_LTX_muses_plugin, transport);
+		n->impair.inner = &n->transport;
+		n->transport.outer = &n->impair;
+		n->transport.depth = 1;
+		n->pipeline.transport[0] = &n->impair;
+	}
 	if (n->links == NULL ||
 	    n->transport.plugin->open(&n->transport, n->transport.config) ||
 	    n->overlay.plugin->open(&n->overlay, n->overlay.config))
+		abort();
+	if (net->weather != NULL &&
+	    n->impair.plugin->open(&n->impair, n->impair.config) != 0)
 		abort();
 	return n;
 }
@@ -240,6 +268,8 @@ int net_start(struct net_node *n)
 {
 	int err = n->transport.plugin->start(&n->transport);
 
+	if (err == 0 && n->impair.plugin != NULL)
+		err = n->impair.plugin->start(&n->impair);
 	if (err == 0)
 		err = n->overlay.plugin->start(&n->overlay);
 	if (err != 0)
@@ -277,9 +307,12 @@ size_t net_close(struct net *net)
 		struct net_node *n = net->node[i];
 
 		n->overlay.plugin->close(&n->overlay);
+		if (n->impair.plugin != NULL)
+			n->impair.plugin->close(&n->impair);
 		n->transport.plugin->close(&n->transport);
 		core_links_close(n->links);
 		core_options_free(n->overlay_options, n->overlay.config);
+		core_options_free(n->impair_options, n->impair.config);
 		core_options_free(n->transport_options, n->transport.config);
 		lost += core_env_close(&n->env);
 		free(n);

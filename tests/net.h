@@ -22,7 +22,8 @@ struct net_node {
 	struct core_env env;
 	struct core_pipeline pipeline;
 	struct muses_layer keys, overlay, transport;
-	struct core_options *overlay_options, *transport_options;
+	struct muses_layer impair; /* Around transport, if plugin is set. */
+	struct core_options *overlay_options, *transport_options, *impair_options;
 	struct core_layer_up up;
 	struct core_links *links;
 	bool running;
@@ -37,6 +38,8 @@ struct net_node {
 struct net {
 	const struct muses_plugin *plugin; /* Of the transport; NULL: memory. */
 	bool real;                         /* On the system's clock. */
+	const char *weather; /* Members of an impair around the transport of nodes made from
+	                      * now on, like "'delay_ms': 10"; NULL: no impair. */
 	struct core_loop *loop;
 	struct core_rand *rand;
 	struct core_hub *hub;
