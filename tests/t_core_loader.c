@@ -5,12 +5,14 @@
 #include "core/loader.h"
 #include "core/mem.h"
 #include "core/say.h"
+#include "core/trust.h"
 #include "tests/folder.h"
 #include "tests/tap.h"
 
 #include <muses/security.h>
 #include <muses/transport.h>
 
+#include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -428,6 +430,40 @@ static void refuses_what_is_no_plugin_file(void)
 	folder_close(&f);
 }
 
+static void opens_what_was_checked(void)
+{
+	char path[800], link[700], name[64], expected[1200];
+	struct folder f, inner;
+	void *handle;
+	int fd;
+
+	if (!good_copy(&f))
+		return;
+	close_loader();
+	snprintf(path, sizeof(path), "%s", folder_path(&f, "good.so"));
+	fd = core_trust_plugin(path, why, sizeof(why));
+	CU_ASSERT_FATAL(fd >= 0);
+	/* Somebody is quick: the name means another file now, the descriptor does not. */
+	folder_text(&f, "good.so", "another file\n", 0644);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(handle);
+	CU_ASSERT_PTR_NOT_NULL(dlsym(handle, "good_LTX_muses_plugin"));
+	dlclose(handle);
+	close(fd);
+
+	/* A link anywhere on the way is refused: what it means could change. */
+	folder_open(&inner);
+	snprintf(link, sizeof(link), "%s/link", inner.path);
+	CU_ASSERT_EQUAL(symlink(f.path, link), 0);
+	snprintf(path, sizeof(path), "%s/good.so", link);
+	CU_ASSERT_EQUAL(core_trust_plugin(path, why, sizeof(why)), -1);
+	snprintf(expected, sizeof(expected), "cannot open %s: Not a directory", path);
+	CU_ASSERT_STRING_EQUAL(why, expected);
+	folder_close(&inner);
+	folder_close(&f);
+}
+
 static void the_first_folder_wins(void)
 {
 	struct folder f;
@@ -538,6 +574,7 @@ static void gives_everything_back(void)
 {
 	uint64_t before = core_mem_count();
 	const char *folder = broken_folder();
+	int lowest;
 
 	if (folder == NULL)
 		return;
@@ -547,6 +584,19 @@ static void gives_everything_back(void)
 	find("nobody");
 	close_loader();
 	CU_ASSERT_EQUAL(core_mem_count(), before);
+#ifndef MUSES_INSTRUMENTED /* There, plugins stay for the sake of traces. */
+	lowest = dup(0);
+	close(lowest);
+	open_loader(folder);
+	find("good");
+	find("undefined");
+	find("wrong_name");
+	close_loader();
+	CU_ASSERT_EQUAL(dup(0), lowest);
+	close(lowest);
+#else
+	(void)lowest;
+#endif
 }
 
 static const struct tap_test tests[] = {
@@ -563,6 +613,8 @@ static const struct tap_test tests[] = {
 	{ "a plugin that somebody else owns is refused", refuses_what_others_own },
 	{ "what is no shared object of this folder is refused",
 	  refuses_what_is_no_plugin_file },
+	{ "the file that was checked is the file that is opened",
+	  opens_what_was_checked },
 	{ "the first folder on the path wins", the_first_folder_wins },
 	{ "folders of the command line come before the environment",
 	  the_environment_comes_after_the_options },
