@@ -221,7 +221,6 @@ static void on_question(struct core_session *s, const struct core_packet *p,
 	struct core_resume_keys keys = { 0 };
 	struct core_locator l = here(s, met->mtu), there = { 0 };
 	uint8_t nb[CORE_NONCE_SIZE];
-	uint32_t before = s->resume.current;
 	enum core_resume_event event;
 
 	if (core_rand_bytes(s->table->env->rand, nb, sizeof(nb)) != 0)
@@ -251,8 +250,9 @@ static void on_question(struct core_session *s, const struct core_packet *p,
 	muses_cleanse(&keys, sizeof(keys));
 	if (event == CORE_RESUME_ANSWER) {
 		heed(s, &there);
-		if (s->resume.current != before)
-			core_session_switch(s);
+		/* Even if the number is as before: a second answer has the number of
+		 * the first, and other keys. */
+		core_session_switch(s);
 	}
 }
 
