@@ -77,6 +77,8 @@ void progress_at(struct progress *p, uint64_t done)
 	if (p->name == NULL)
 		return; /* Between two files. */
 	p->done = done;
+	if (p->waiting && !p->terminal)
+		return; /* Said once. */
 	if (now_ns - p->said_ns >= (uint64_t)(p->terminal ? TERMINAL_MS : LINE_MS) * MS)
 		draw(p, now_ns);
 }
