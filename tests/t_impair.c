@@ -177,6 +177,7 @@ static void nobody_connects_during_a_cut(void)
 	net_run(&p.net, 2990);
 	CU_ASSERT(!net_linked(p.a, p.b));
 	CU_ASSERT_EQUAL(core_links_proven(p.b->links), 0);
+	CU_ASSERT_EQUAL(core_hub_counts(p.net.hub).ends, 0);
 	net_run(&p.net, 20);
 	CU_ASSERT(net_linked(p.a, p.b));
 	net_close(&p.net);
