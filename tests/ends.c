@@ -70,6 +70,12 @@ static int read_config(struct ends *w, const char *json, void **config,
 	return err;
 }
 
+/* Another for each node, also in two worlds, or they would choose one ephemeral. */
+static uint64_t seed_of(const struct ends *w, const char *name)
+{
+	return core_loop_now(w->loop) ^ (uint64_t)name[0] << 8 ^ (1 + w->count);
+}
+
 struct end *ends_add(struct ends *w, const char *name, const char *json)
 {
 	struct end *e = calloc(1, sizeof(*e));
@@ -81,7 +87,7 @@ struct end *ends_add(struct ends *w, const char *name, const char *json)
 		free(e);
 		return NULL;
 	}
-	CU_ASSERT_EQUAL_FATAL(core_env_open(&e->env, w->loop, 1 + w->count), 0);
+	CU_ASSERT_EQUAL_FATAL(core_env_open(&e->env, w->loop, seed_of(w, name)), 0);
 	core_log_set_sink(e->env.log, keep_line, e);
 	e->ops = w->plugin->ops;
 	e->layer = (struct muses_layer){
@@ -160,6 +166,18 @@ static int pass(struct meeting *m, unsigned number)
 	memcpy(sent, message, size);
 	err = to->ops->read(reader, sent, size, out, &out_size);
 	free(sent);
+	if (err != 0) {
+		struct muses_shared shared;
+		struct muses_id id;
+
+		/* Whoever refused has no secret, no peer, and no second try. */
+		CU_ASSERT(!to->ops->peer(reader, &id));
+		CU_ASSERT_EQUAL(to->ops->finish(reader, &shared), MUSES_EUSAGE);
+		if (err == MUSES_EAUTH)
+			CU_ASSERT_EQUAL(to->ops->read(reader, message, m->size[number],
+			                              out, &out_size),
+			                MUSES_EUSAGE);
+	}
 	if (err == 0) {
 		CU_ASSERT_EQUAL(out_size, strlen(text));
 		CU_ASSERT(memcmp(out, text, out_size) == 0);
