@@ -15,8 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!transfer_read(data, size, &m))
 		return 0;
 	/* A name is below its folder, whatever came. */
-	if (m.type == TRANSFER_OFFER && (strchr(m.text, '/') != NULL || m.text[0] == '.' ||
-	                                 strlen(m.text) > TRANSFER_NAME_MAX))
+	if (m.type == TRANSFER_OFFER &&
+	    (strchr(m.text, '/') != NULL || m.text[0] == '.' ||
+	     strlen(m.text) > TRANSFER_NAME_MAX))
 		abort();
 	/* Only a result's words may have been changed, for the terminal. */
 	if (m.type != TRANSFER_RESULT &&

@@ -31,7 +31,9 @@ int app_fail(const struct app *app, int code, const char *format, ...)
 static void messages_read_as_they_were_written(void)
 {
 	static const struct transfer_message sample[] = {
-		{ .type = TRANSFER_OFFER, .size = 1234567890123, .text = "holiday film.mp4" },
+		{ .type = TRANSFER_OFFER,
+		  .size = 1234567890123,
+		  .text = "holiday film.mp4" },
 		{ .type = TRANSFER_OFFER, .size = 0, .text = "\xc3\xa9t\xc3\xa9" },
 		{ .type = TRANSFER_READY, .offset = 77, .hash = { 1, 2, 3 } },
 		{ .type = TRANSFER_START, .offset = 77 },
@@ -61,7 +63,8 @@ static void messages_read_as_they_were_written(void)
 static void the_bytes_are_those_of_the_table(void)
 {
 	static const uint8_t offer[] = { 1, 0, 10, 1, 0, 0, 0, 0, 0, 0, 1, 2, 'x' };
-	static const struct transfer_message m = { .type = TRANSFER_OFFER, .size = 258,
+	static const struct transfer_message m = { .type = TRANSFER_OFFER,
+		                                   .size = 258,
 		                                   .text = "x" };
 	uint8_t out[TRANSFER_HEAD + TRANSFER_BODY_MAX];
 
@@ -92,7 +95,8 @@ static void wrong_messages_are_refused(void)
 
 	for (size_t i = 0; i < COUNT(row); i++) {
 		struct transfer_message m;
-		bool taken = transfer_read((const uint8_t *)row[i].bytes, row[i].size, &m);
+		bool taken =
+			transfer_read((const uint8_t *)row[i].bytes, row[i].size, &m);
 
 		TAP_NOTE_IF(taken, "row %zu: %s", i, row[i].why);
 		CU_ASSERT_FALSE(taken);
@@ -208,9 +212,9 @@ static void begin(bool force)
 {
 	int pair[2];
 
-	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-	                                 pair),
-	                      0);
+	CU_ASSERT_EQUAL_FATAL(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+		0);
 	receiver = fork();
 	if (receiver == 0) {
 		struct incoming in = {
@@ -331,7 +335,8 @@ static void a_part_of_another_file_does_not_count(void)
 	begin(false);
 	put("f.part", "what is this");
 	CU_ASSERT_EQUAL(offer("f", 20).offset, 12);
-	give(0, "another text of twen", "another text of twen"); /* The hash was not ours. */
+	give(0, "another text of twen",
+	     "another text of twen"); /* The hash was not ours. */
 	CU_ASSERT_EQUAL(answer().status, TRANSFER_DONE);
 	put("g.part", "longer than what is offered");
 	CU_ASSERT_EQUAL(offer("g", 5).offset, 0);
@@ -453,16 +458,20 @@ static void a_sender_out_of_step_is_left(void)
 }
 
 static const struct tap_test tests[] = {
-	{ "messages read as they were written, and no shorter", messages_read_as_they_were_written },
+	{ "messages read as they were written, and no shorter",
+	  messages_read_as_they_were_written },
 	{ "the bytes are those of the table", the_bytes_are_those_of_the_table },
 	{ "wrong messages are refused", wrong_messages_are_refused },
 	{ "a peer may not choose every name", a_peer_may_not_choose_every_name },
 	{ "words of the peer cannot play with the terminal",
 	  words_of_the_peer_cannot_play_with_the_terminal },
 	{ "files arrive one after the other", files_arrive_one_after_the_other },
-	{ "a file that was cut off goes on where it was", a_file_that_was_cut_off_goes_on },
-	{ "a part of another file does not count", a_part_of_another_file_does_not_count },
-	{ "what is not what was sent is not kept", what_is_not_what_was_sent_is_not_kept },
+	{ "a file that was cut off goes on where it was",
+	  a_file_that_was_cut_off_goes_on },
+	{ "a part of another file does not count",
+	  a_part_of_another_file_does_not_count },
+	{ "what is not what was sent is not kept",
+	  what_is_not_what_was_sent_is_not_kept },
 	{ "what is there stays, unless forced", what_is_there_stays_unless_forced },
 	{ "nothing is written through a link", nothing_is_written_through_a_link },
 	{ "a file is received once at a time", a_file_is_received_once_at_a_time },
