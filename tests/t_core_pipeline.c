@@ -5,6 +5,7 @@
 #include "core/pipeline.h"
 #include "core/say.h"
 #include "tests/folder.h"
+#include "tests/nomem.h"
 #include "tests/tap.h"
 #include "tests/toys.h"
 
@@ -533,6 +534,32 @@ static void every_allocation_may_fail(void)
 	end();
 }
 
+/* From the loader to layers that are open, and back. */
+static bool whole_life(void *user)
+{
+	struct core_loader *mine = toys_loader();
+	struct core_pipeline *p = NULL;
+	bool got = false;
+
+	if (mine == NULL)
+		return false;
+	if (core_pipeline_check(&p, mine, user, folder.path, why, sizeof(why)) == 0)
+		got = core_pipeline_open(p, &env, NULL, &up, &node_id, "bob") == 0;
+	core_pipeline_close(p);
+	core_loader_close(mine);
+	return got;
+}
+
+static void every_allocation_may_fail_from_the_loader_on(void)
+{
+	json_t *object = core_json_parse(WHOLE, sizeof(WHOLE) - 1, why, sizeof(why));
+
+	begin();
+	CU_ASSERT(nomem_run(whole_life, object) > 20);
+	json_decref(object);
+	end();
+}
+
 static const struct tap_test tests[] = {
 	{ "layers open bottom first and close top first", lives_bottom_first },
 	{ "when one layer does not open, those that are open are closed",
@@ -553,6 +580,8 @@ static const struct tap_test tests[] = {
 	  files_that_may_change_are_read_again },
 	{ "a reload that is not right changes nothing", a_bad_reload_changes_nothing },
 	{ "every allocation may fail", every_allocation_may_fail },
+	{ "every allocation may fail, from the loader on",
+	  every_allocation_may_fail_from_the_loader_on },
 	TAP_END
 };
 
