@@ -142,7 +142,7 @@ cat >&2 <<END
 
 What you saw: one connection between two programs, by name, over relays that died
 and froze under it.  The programs saw a pause; no byte was lost or sent twice to
-them, no connection was opened again.
+them, and no connection was opened again.
 
 What to try next:
   muses init                      the files of a node of your own

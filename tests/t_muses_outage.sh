@@ -1,0 +1,185 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Real programs over two nodes and a relay that dies in between: nc, curl, ssh, send.
+set -u
+muses=${MUSES:-muses}
+here=${srcdir:-.}
+work=$(mktemp -d "${TMPDIR:-/tmp}/t_muses_outage.XXXXXX") || exit 99
+pids=
+tidy() {
+	trap - EXIT INT TERM
+	for pid in $pids; do
+		kill -CONT "$pid"
+		kill "$pid"
+	done 2>/dev/null
+	wait 2>/dev/null
+	rm -rf "$work"
+}
+trap tidy EXIT
+trap 'exit 1' INT TERM
+cd "$work" || exit 99
+umask 077
+
+count=0
+ok() { # STATUS TITLE
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+	else
+		echo "not ok $count - $2"
+		tail -n 4 ./*.log ./*.err 2>/dev/null | sed 's/^/# /'
+	fi
+}
+skip() { # TITLE WHY
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+await() { # TRIES COMMAND...: every 50 ms
+	tries=$1
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+random_port() { echo $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000)); }
+node() { # NAME
+	"$muses" node "$1.json" 2>>"$1.log" &
+	eval "pid_$1=$!"
+	pids="$pids $!"
+}
+end_relay() {
+	kill -KILL "$pid_relay1"
+	wait "$pid_relay1" 2>/dev/null
+}
+state() { "$muses" -c bob.sock status | grep -q "^session alice: $1"; }
+up() { "$muses" -c "$1.sock" status | grep -q '^link .*: up '; }
+# An outage of a second and a half, once COMMAND... says that all is under way.
+outage() {
+	await 200 "$@" || return 1
+	end_relay
+	await 200 state suspended || return 1
+	sleep 1
+	node relay1
+	await 200 state established
+}
+
+echo 1..10
+
+# ---- alice, bob, and a relay between them, from conf/ ---------------------------
+printf '{ "group": "%s" }\n' "$("$muses" genpsk)" >psk.json
+relay=$(random_port) http=$(random_port) ssh=$(random_port) forward=$(random_port)
+for name in alice bob relay1; do
+	sed "s/127.0.0.1:7001/127.0.0.1:$relay/; s/, \"relay2\": \"[^\"]*\"//; s/, \"relay2\"//
+	     s/127.0.0.1:2222/127.0.0.1:$forward/; s/127.0.0.1:22\"/127.0.0.1:$ssh\"/
+	     s|\"services\": {|& \"web\": { \"connect\": \"127.0.0.1:$http\", \"allow\": [ \"*\" ] },|
+	     s|\"forward\":  \[|& { \"listen\": \"unix:web.sock\", \"to\": \"alice\", \"service\": \"web\" },|" \
+		"$here/conf/$name.json" >"$name.json"
+	"$muses" check "$name.json" || exit 99
+	node "$name"
+done
+await 200 up alice && await 200 up bob
+ok $? "the nodes of conf/ find each other over a relay"
+
+# ---- nc -------------------------------------------------------------------------
+"$muses" -c bob.sock nc alice nothing </dev/null >nc.out 2>nc.err
+[ $? -eq 255 ] && grep -q 'no such service' nc.err
+ok $? "nc to a service that is not there ends with 255, and says why"
+timeout 20 "$muses" -c bob.sock nc alice web </dev/null >nc.out 2>nc.err
+[ $? -eq 255 ] && grep -q 'refused' nc.err
+ok $? "nc to a service that nobody serves ends with 255, and says why"
+timeout 20 "$muses" -c bob.sock nc carol web </dev/null >nc.out 2>nc.err -w 1
+[ $? -ne 0 ] && [ -s nc.err ]
+ok $? "nc to nobody fails in words"
+
+# ---- files ----------------------------------------------------------------------
+head -c 40000000 /dev/urandom >film.bin
+mkdir in
+"$muses" -c alice.sock receive --count 2 in 2>receive.err &
+receiver=$!
+pids="$pids $receiver"
+await 100 grep -q waiting receive.err
+kill -STOP "$pid_relay1" # Nothing moves: the outage is sure to be in the middle.
+timeout 60 "$muses" -c bob.sock send film.bin psk.json alice 2>send.err &
+sender=$!
+sleep 0.2
+kill -CONT "$pid_relay1"
+outage test -e in/film.bin.part
+outage_was=$?
+wait "$sender"
+sent=$?
+wait "$receiver"
+[ $? -eq 0 ] && [ "$sent" -eq 0 ] && cmp -s film.bin in/film.bin && cmp -s psk.json in/psk.json
+ok $? "two files arrive whole, over an outage"
+if [ "$outage_was" -eq 0 ] && ! grep -q '^film.bin: sent' send.err; then
+	grep -q '^suspended' send.err && grep -q '^resumed after' send.err
+fi
+ok $? "and the sender says what happened"
+timeout 20 "$muses" -c bob.sock send film.bin alice 2>send.err
+[ $? -eq 1 ] && grep -q 'no such service' send.err
+ok $? "send fails in words when nobody receives"
+
+# ---- curl through a forward -----------------------------------------------------
+title="curl's download goes on after an outage"
+python=$(command -v python3 || :)
+if ! command -v curl >/dev/null || [ -z "$python" ]; then
+	skip "$title" "there is no curl or no python3"
+else
+	(cd in && exec "$python" -m http.server --bind 127.0.0.1 "$http") >http.log 2>&1 &
+	pids="$pids $!"
+	await 200 curl -s -o /dev/null "http://127.0.0.1:$http/psk.json"
+	timeout 60 curl -s --limit-rate 15M --unix-socket web.sock -o got.bin http://alice/film.bin \
+		2>curl.err &
+	curl=$!
+	outage test -s got.bin
+	wait "$curl"
+	[ $? -eq 0 ] && cmp -s film.bin got.bin
+	ok $? "$title"
+fi
+
+# ---- ssh, through nc as its ProxyCommand and through a forward --------------------
+one="ssh works with nc as its ProxyCommand, over an outage"
+two="ssh works through a forward"
+sshd=$(command -v sshd || echo /usr/sbin/sshd)
+if ! command -v ssh >/dev/null || [ ! -x "$sshd" ] ||
+   { [ "$(id -u)" -eq 0 ] && [ ! -d /run/sshd ]; }; then
+	skip "$one" "there is no ssh, or sshd cannot run here"
+	skip "$two" "there is no ssh, or sshd cannot run here"
+else
+	ssh-keygen -q -t ed25519 -N '' -f host.key
+	ssh-keygen -q -t ed25519 -N '' -f user.key
+	cp user.key.pub authorized
+	cat >sshd.conf <<-END
+		ListenAddress 127.0.0.1
+		Port $ssh
+		HostKey $work/host.key
+		AuthorizedKeysFile $work/authorized
+		PidFile none
+		UsePAM no
+		StrictModes no
+		PasswordAuthentication no
+		PermitRootLogin prohibit-password
+	END
+	"$sshd" -D -e -f sshd.conf 2>sshd.log &
+	pids="$pids $!"
+	await 100 grep -q 'listening' sshd.log
+	options="-i user.key -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=known
+		-o LogLevel=ERROR -F none"
+	# It says "begun", and then waits for us, as somebody at a keyboard would.
+	mkfifo keys
+	MUSES_CONTROL="$work/bob.sock" timeout 60 ssh $options \
+		-o ProxyCommand="'$muses' nc %h ssh" alice 'echo begun; read line; echo "$line"' \
+		<keys >ssh.out 2>ssh.err &
+	client=$!
+	exec 3>keys
+	outage grep -q begun ssh.out
+	echo "still here" >&3
+	exec 3>&-
+	wait "$client"
+	[ $? -eq 0 ] && grep -q 'still here' ssh.out
+	ok $? "$one"
+	timeout 20 ssh $options -p "$forward" 127.0.0.1 'echo through' >ssh.out 2>ssh.err </dev/null
+	grep -q through ssh.out
+	ok $? "$two"
+fi
