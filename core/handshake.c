@@ -19,7 +19,8 @@
 #define HALF_OPEN_NS    (15 * MUSES_S)
 #define FRESH_NS        (15 * MUSES_S) /* Then a new ephemeral key. */
 #define RESEND_MOST_NS  (8 * MUSES_S)
-#define HELLOS_A_SECOND 2000u /* Above: cookies. */
+#define WAIT_MOST_NS    (300 * MUSES_S) /* Between fresh ones that nobody answers. */
+#define HELLOS_A_SECOND 2000u           /* Above: cookies. */
 #define COOKIE_NS       (120 * MUSES_S)
 #define RECORDS_MOST    4096u
 #define CHALLENGES_MOST 3u
@@ -409,7 +410,9 @@ void core_handshake_path_up(struct core_session *s)
 {
 	if (s->handshake == NULL)
 		return;
+	s->hello_wait_ns = 0;
 	s->handshake->resend_ns = MUSES_S;
+	s->handshake->began_ns = core_session_now(s);
 	send_hello(s->handshake);
 }
 
@@ -422,9 +425,23 @@ static void on_timer(struct muses_timer *t)
 	if (h->role == MUSES_RESPONDER) {
 		count(h->table, "half-open handshake expired");
 		core_handshake_free(h);
-	} else if (now - h->began_ns >= FRESH_NS) {
+	} else if (now >= h->began_ns + FRESH_NS) {
+		/* A session that lived is asked for by Re-Hello, which comes back to
+		 * this. */
+		bool again = !s->keyed;
+		uint64_t wait = s->hello_wait_ns;
+
 		core_handshake_free(h);
-		begin(s, NULL, 0);
+		if (!again)
+			return;
+		h = begin(s, NULL, 0);
+		s->hello_wait_ns =
+			wait < WAIT_MOST_NS ? 2 * wait + MUSES_S : WAIT_MOST_NS;
+		if (h != NULL && wait > h->resend_ns) {
+			h->resend_ns = wait;
+			h->began_ns = now + wait; /* Ages from its second sending on. */
+			muses_timer_after(&h->timer, wait);
+		}
 	} else {
 		send_hello(h);
 	}

@@ -210,7 +210,9 @@ void core_rehello_begin(struct core_session *s, bool fresh)
 		core_session_set_state(s, CORE_SESSION_SUSPECTED);
 		table->reliability_ops->phase(s->reliability, MUSES_SUSPECTED);
 	}
+	/* Not at every attempt: on a path that is up to a peer that is not, for days. */
 	if (++s->unanswered > UNANSWERED_MOST &&
+	    (s->unanswered & (s->unanswered - 1)) == 0 &&
 	    table->overlay_ops->reachable(table->pipeline->overlay, &s->peer))
 		core_handshake_begin(s);
 }

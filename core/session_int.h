@@ -192,6 +192,7 @@ struct core_session {
 	uint8_t *third;                 /* FINISHED packet with message 3, until confirmed. */
 	uint16_t third_size;
 	struct core_handshake *handshake; /* Ours, under way; NULL: none. */
+	uint64_t hello_wait_ns;         /* Pause after an attempt that nobody answered. */
 	unsigned unanswered;            /* Re-Hellos since the last answer. */
 
 	/* Flow control over all streams. */

@@ -4,6 +4,8 @@
 #include "core/mem.h"
 #include "core/packet.h"
 
+#include <muses/noise.h>
+
 #include <tests/tap.h>
 
 #include <stdio.h>
@@ -11,30 +13,40 @@
 
 /* ---- the ledger ---------------------------------------------------------------- */
 
+/*
+ * A security plugin that is aes_gcm with a witness: it knows each key, and sees
+ * whether a number is ever sealed twice under it, by whatever context.
+ */
 #define LEDGER_BUCKETS 16384u
 
 struct entry {
 	struct entry *next;
-	uint64_t index, sequence;
-	uint16_t epoch;
-	char sender;
+	uint64_t key, sequence;
 };
 
 struct bench_ledger {
 	struct entry *bucket[LEDGER_BUCKETS];
 };
 
-static bool ledger_add(struct bench_ledger *l, char sender, const struct core_packet *p)
+struct witness {
+	void *inner;
+	uint64_t key;
+};
+
+static struct bench *watched; /* The bench whose history runs. */
+static const struct muses_suite *gcm;
+static struct muses_suite witness_suite;
+
+static bool ledger_add(struct bench_ledger *l, uint64_t key, uint64_t sequence)
 {
-	size_t at = (p->index * 31 + p->sequence * 7 + p->epoch) % LEDGER_BUCKETS;
+	size_t at = (size_t)((key ^ sequence * 31) % LEDGER_BUCKETS);
 	struct entry *e;
 
 	for (e = l->bucket[at]; e != NULL; e = e->next)
-		if (e->index == p->index && e->sequence == p->sequence &&
-		    e->epoch == p->epoch && e->sender == sender)
+		if (e->key == key && e->sequence == sequence)
 			return false;
 	e = malloc(sizeof(*e));
-	*e = (struct entry){ l->bucket[at], p->index, p->sequence, p->epoch, sender };
+	*e = (struct entry){ l->bucket[at], key, sequence };
 	l->bucket[at] = e;
 	return true;
 }
@@ -50,6 +62,112 @@ static void ledger_free(struct bench_ledger *l)
 		}
 	}
 	free(l);
+}
+
+static void *witness_key_open(const struct muses_suite *suite,
+                              enum muses_direction direction,
+                              const struct muses_key_material *material)
+{
+	struct witness *w = muses_zalloc(sizeof(*w));
+	uint8_t hash[32];
+
+	(void)suite;
+	if (w == NULL)
+		return NULL;
+	w->inner = gcm->key_open(gcm, direction, material);
+	if (w->inner == NULL ||
+	    muses_sha256(
+		    (struct muses_part[]){ { material->key, 32 }, { material->iv, 12 } },
+		    2, hash) != 0) {
+		gcm->key_close(w->inner);
+		muses_free(w);
+		return NULL;
+	}
+	memcpy(&w->key, hash, sizeof(w->key));
+	return w;
+}
+
+static int witness_seal(void *context, uint64_t seq, const uint8_t *aad, size_t aad_size,
+                        const struct iovec *iov, size_t iov_count, uint8_t *out,
+                        size_t *sealed_size)
+{
+	struct witness *w = context;
+
+	if (watched != NULL && !ledger_add(watched->ledger, w->key, seq))
+		watched->sealed_twice++;
+	return gcm->seal(w->inner, seq, aad, aad_size, iov, iov_count, out, sealed_size);
+}
+
+static int witness_open(void *context, uint64_t seq, const uint8_t *aad, size_t aad_size,
+                        uint8_t *data, size_t size, size_t *plain_size)
+{
+	struct witness *w = context;
+
+	return gcm->open(w->inner, seq, aad, aad_size, data, size, plain_size);
+}
+
+static void witness_key_close(void *context)
+{
+	struct witness *w = context;
+
+	if (w == NULL)
+		return;
+	gcm->key_close(w->inner);
+	muses_free(w);
+}
+
+static bool witness_offers(struct muses_layer *l, size_t index)
+{
+	(void)l;
+	return index == 0;
+}
+
+static const struct muses_security_ops witness_ops = { .suite = &witness_suite,
+	                                               .suite_count = 1,
+	                                               .offers = witness_offers };
+static int witness_layer_open(struct muses_layer *l, const void *config)
+{
+	(void)l;
+	(void)config;
+	return 0;
+}
+
+static const struct muses_plugin witness = {
+	MUSES_STAMP,
+	.name = "witness",
+	.summary = "aes_gcm that sees whether a number is sealed twice",
+	.kind = MUSES_SECURITY,
+	MUSES_OPS(witness_ops),
+	.open = witness_layer_open,
+};
+
+/* The real suite comes from the real plugin, loaded once. */
+static void witness_prepare(void)
+{
+	static struct core_loader *loader;
+	const struct muses_plugin *plugin;
+	const struct muses_security_ops *ops;
+	char why[256];
+
+	if (loader != NULL)
+		return;
+	loader = core_loader_open();
+	plugin = core_loader_find(loader, "aes_gcm", MUSES_SECURITY, why, sizeof(why));
+	if (plugin == NULL) {
+		tap_note("%s", why);
+		CU_FAIL_FATAL("no aes_gcm");
+		return;
+	}
+	ops = core_loader_ops(loader, plugin);
+	for (size_t i = 0; i < ops->suite_count; i++)
+		if (ops->suite[i].key_size == 32)
+			gcm = &ops->suite[i];
+	witness_suite = *gcm;
+	witness_suite.name = "witness";
+	witness_suite.key_open = witness_key_open;
+	witness_suite.seal = witness_seal;
+	witness_suite.open = witness_open;
+	witness_suite.key_close = witness_key_close;
 }
 
 /* ---- packets on the wires --------------------------------------------------------- */
@@ -121,8 +239,6 @@ static void tap(void *user, const char *from, const char *to, const uint8_t *dat
 		return;
 	if (p.type == CORE_PACKET_DATA) {
 		b->data_packets++;
-		if (!ledger_add(b->ledger, from[0], &p))
-			b->sealed_twice++;
 	} else if (p.type == CORE_PACKET_REHELLO || p.type == CORE_PACKET_REHELLO_ACK) {
 		b->rehello_packets++;
 	} else {
@@ -360,6 +476,8 @@ void bench_open(struct bench *b, uint64_t seed)
 		"{\"group\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"}";
 
 	memset(b, 0, sizeof(*b));
+	witness_prepare();
+	watched = b;
 	b->seed = seed;
 	b->loop = core_loop_open(CORE_CLOCK_VIRTUAL);
 	b->rand = core_rand_open(seed * 1000 + 1);
@@ -387,9 +505,9 @@ struct bench_node *bench_add(struct bench *b, const char *name, const char *dial
 		"{\"keys\":%s,\"security\":[%s],\"reliability\":%s,"
 		"\"overlay\":{\"plugin\":\"cloak_static\",\"routes\":%s},"
 		"\"transport\":[{\"plugin\":\"memory\",\"listen\":[\"%s\"],\"dial\":%s}]"
-	        "}",
+		"}",
 		b->keys != NULL ? b->keys : "{\"plugin\":\"psk\",\"file\":\"psk.json\"}",
-		b->security != NULL ? b->security : "{\"plugin\":\"aes_gcm\"}",
+		b->security != NULL ? b->security : "{\"plugin\":\"witness\"}",
 		b->reliability != NULL ? b->reliability : "{\"plugin\":\"srm\"}", routes,
 		name, dial);
 	return n;
@@ -411,9 +529,12 @@ void bench_start(struct bench_node *n)
 	core_log_set_node(n->env.log, n->name);
 	core_log_set_level(n->env.log, getenv("BENCH_DEBUG") ? MUSES_TRACE : MUSES_ERROR);
 	n->loader = core_loader_open();
+	core_loader_add(n->loader, &witness);
+	watched = NULL; /* Known answers are sealed again and again. */
 	err = core_pipeline_check(&n->pipeline, n->loader, object, n->bench->folder.path,
 	                          why, sizeof(why));
 	json_decref(object);
+	watched = b;
 	if (err != 0) {
 		fprintf(stderr, "# %s: %s\n", n->name, why);
 		CU_FAIL_FATAL("pipeline refused");
@@ -548,6 +669,7 @@ size_t bench_close(struct bench *b)
 	core_rand_close(b->rand);
 	core_loop_close(b->loop);
 	ledger_free(b->ledger);
+	watched = NULL;
 	for (size_t i = 0; i < b->captured->count; i++)
 		free(b->captured->packet[i].data);
 	free(b->captured);

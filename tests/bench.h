@@ -74,13 +74,14 @@ struct bench {
 	unsigned pairs;
 	enum core_reason refuse;   /* Not NONE: services answer with this. */
 	uint64_t seed;
-	/* Every (sender, index, epoch, SeqNBR) sealed so far. */
+	/* Every (key, SeqNBR) sealed so far. */
 	struct bench_ledger *ledger;
 	unsigned sealed_twice;
 	uint64_t data_packets, rehello_packets, other_packets;
 	struct bench_capture *captured; /* Some packets, to replay. */
 	struct core_sessions_config config;
-	const char *keys, *security, *reliability; /* JSON objects; NULL: psk, aes_gcm, srm */
+	const char *keys, *security, *reliability; /* JSON objects; NULL: psk, a witness
+	                                              * over aes_gcm, srm */
 };
 
 /* Empty; add nodes, then bench_start(). */
