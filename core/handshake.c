@@ -215,6 +215,8 @@ static bool install(struct core_handshake *h, struct core_session *s, bool goes_
 	memcpy(s->session_id, h->traffic->session_id, CORE_SESSID_SIZE);
 	if (core_payload_has(p, CORE_PAYLOAD_NAME))
 		memcpy(s->name, p->name, sizeof(s->name));
+	if (h->role == MUSES_RESPONDER && core_payload_has(p, CORE_PAYLOAD_RESUME))
+		memcpy(s->lineage, p->resume, sizeof(s->lineage));
 	if (core_payload_has(p, CORE_PAYLOAD_LIMITS)) {
 		s->peer_stream_window = p->stream_window;
 		s->peer_session_window = p->session_window;
@@ -285,10 +287,8 @@ static void fill_initiator(struct core_handshake *h, struct core_payload *p)
 	struct core_session *s = h->session;
 
 	fill_payload(h->table, p);
-	if (s->lived) {
-		p->present |= 1u << CORE_PAYLOAD_RESUME;
-		memcpy(p->resume, s->session_id, sizeof(p->resume));
-	}
+	p->present |= 1u << CORE_PAYLOAD_RESUME;
+	memcpy(p->resume, s->lineage, sizeof(p->resume));
 }
 
 static void list_offers(struct core_handshake *h)
@@ -428,7 +428,7 @@ static void on_timer(struct muses_timer *t)
 	} else if (now >= h->began_ns + FRESH_NS) {
 		/* A session that lived is asked for by Re-Hello, which comes back to
 		 * this. */
-		bool again = !s->keyed;
+		bool again = !s->confirmed;
 		uint64_t wait = s->hello_wait_ns;
 
 		core_handshake_free(h);
@@ -548,7 +548,7 @@ static void on_hello_b(struct core_handshake *h, const uint8_t *data, size_t siz
 	/* We are sure of the peer; data may go at once, behind our FINISHED. */
 	h->session = NULL;
 	s->handshake = NULL;
-	install(h, s, s->lived);
+	install(h, s, s->keyed);
 }
 
 static void on_retry(struct core_handshake *h, const uint8_t *data, size_t size)
@@ -949,8 +949,8 @@ bool core_handshake_data(struct core_sessions *table, struct muses_buf *b,
 		return true;
 	}
 	core_handshake_cancel(s);
-	goes_on = s->lived && core_payload_has(&h->payload, CORE_PAYLOAD_RESUME) &&
-	          memcmp(h->payload.resume, s->session_id, CORE_SESSID_SIZE) == 0;
+	goes_on = s->keyed && core_payload_has(&h->payload, CORE_PAYLOAD_RESUME) &&
+	          memcmp(h->payload.resume, s->lineage, CORE_LINEAGE_SIZE) == 0;
 	if (!install(h, s, goes_on)) {
 		muses_buf_free(b);
 		return true;

@@ -29,6 +29,8 @@
 #define CORE_HELLO_MOST    1400
 #define CORE_PROLOGUE_SIZE (7 + 32)
 #define CORE_OFFER_SIZE    4
+/* Names a session over all its handshakes: random, drawn by who began the first. */
+#define CORE_LINEAGE_SIZE  16
 
 struct core_offer {
 	uint16_t suite;
@@ -55,12 +57,12 @@ enum core_payload_type {
 	CORE_PAYLOAD_ECHO = 2,      /* 16: the challenge of a RETRY */
 	CORE_PAYLOAD_NAME = 3,      /* the sender's own name */
 	CORE_PAYLOAD_LIMITS = 4,    /* u32 stream window, u32 all streams' window */
-	CORE_PAYLOAD_RESUME = 5,    /* 16: SessID of the session to go on with */
+	CORE_PAYLOAD_RESUME = 5,    /* 16: the session's lineage, see doc/PROTOCOL */
 	CORE_PAYLOAD_LOCATOR = 6,   /* at most MUSES_LOCATOR_MAX */
 	CORE_PAYLOAD_CHOICE = 7,    /* version u8, index u8, the offer's 4 bytes */
 	CORE_PAYLOAD_PARTIAL = 8,   /* 8: pSessID-b again */
 	CORE_PAYLOAD_MTU = 9,       /* u32: smallest MTU the peer's Hello met */
-	CORE_PAYLOAD_KNOWN = 10,    /* empty: the session of RESUME is known and goes on */
+	CORE_PAYLOAD_KNOWN = 10,    /* not used: FINISHED tells whether the session goes on */
 	CORE_PAYLOAD_REFUSED = 11,  /* u8: enum core_reason; instead of CHOICE */
 };
 
@@ -70,7 +72,7 @@ struct core_payload {
 	uint8_t echo[16];
 	char name[MUSES_NAME_MAX + 1];
 	uint32_t stream_window, session_window;
-	uint8_t resume[CORE_SESSID_SIZE];
+	uint8_t resume[CORE_LINEAGE_SIZE];
 	uint8_t locator[MUSES_LOCATOR_MAX];
 	uint8_t locator_size;
 	uint8_t version, choice;

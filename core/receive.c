@@ -127,7 +127,7 @@ static void on_finished(struct core_session *s, const struct core_frame *f)
 {
 	if (s->confirmed || !finished_good(s, f))
 		return;
-	s->confirmed = s->lived = true;
+	s->confirmed = true;
 	/* Only who has checked ours sends this one. */
 	s->finished_out = false;
 	muses_free(s->third);
@@ -135,6 +135,7 @@ static void on_finished(struct core_session *s, const struct core_frame *f)
 	if (s->tentative && f->code != CORE_FINISHED_GOES_ON)
 		core_session_forgotten(s);
 	s->tentative = false;
+	s->lived = true;
 }
 
 static void on_frame(struct core_session *s, struct core_traffic *t,
@@ -177,10 +178,13 @@ static void on_frame(struct core_session *s, struct core_traffic *t,
 		break;
 	case CORE_FRAME_POSITION:
 	case CORE_FRAME_POSITION_END:
-		core_stream_position(s, f);
+		/* Of another generation they answer what was under way in that one. */
+		if (t == s->traffic[0])
+			core_stream_position(s, f);
 		break;
 	case CORE_FRAME_POSITIONS:
-		core_streams_positions_done(s);
+		if (t == s->traffic[0])
+			core_streams_positions_done(s);
 		break;
 	case CORE_FRAME_FINISHED:
 		on_finished(s, f);

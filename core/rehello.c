@@ -102,7 +102,6 @@ static void begin_generation(struct core_session *s)
 {
 	core_sent_forget(s);
 	s->due |= CORE_DUE_PONG;
-	s->finished_out = false;
 	core_streams_resumed(s);
 	resumed(s);
 }
@@ -131,7 +130,6 @@ void core_session_switch(struct core_session *s)
 void core_session_suspend(struct core_session *s)
 {
 	char label[MUSES_NAME_MAX + 1];
-	size_t i;
 
 	if (s->state == CORE_SESSION_SUSPENDED || !s->keyed)
 		return;
@@ -139,12 +137,9 @@ void core_session_suspend(struct core_session *s)
 	         "session with %s suspended unacked_bytes=%" PRIu64 " streams=%zu",
 	         core_session_label(s, label), s->send_held, s->streams.count);
 	s->suspended_ns = core_session_now(s);
-	/* The keys of the committed generation go; those of one that the peer may be
-	 * about to use stay, they are not older than the outage. */
-	for (i = 0; i < CORE_GENERATIONS_MAX; i++)
-		if (s->traffic[i] != NULL &&
-		    s->traffic[i]->generation == s->resume.committed.number)
-			release_one(s, i);
+	/* Also those of a generation that the peer may be about to use: then it asks
+	 * again.  To go on within one would leave open what was under way in it. */
+	core_session_release_traffic(s);
 	core_session_set_state(s, CORE_SESSION_SUSPENDED);
 	s->table->reliability_ops->phase(s->reliability, MUSES_SUSPENDED);
 	core_streams_notify(s, CORE_NEWS_SUSPENDED);
@@ -156,9 +151,6 @@ void core_session_evidence(struct core_session *s, uint32_t generation, bool ack
 		return;
 	if (core_resume_evidence(&s->resume, generation, acked) == CORE_RESUME_COMMITTED)
 		core_session_switch(s);
-	if (s->traffic[0] != NULL && s->traffic[0]->generation == generation &&
-	    s->state == CORE_SESSION_SUSPENDED)
-		begin_generation(s);
 }
 
 /* ---- messages -------------------------------------------------------------------- */
@@ -189,7 +181,8 @@ void core_rehello_begin(struct core_session *s, bool fresh)
 	struct core_sessions *table = s->table;
 	uint8_t na[CORE_NONCE_SIZE];
 
-	if (!s->keyed) {
+	if (!s->confirmed) {
+		/* Whether the peer has these keys is not known: agree on new ones. */
 		core_handshake_begin(s);
 		return;
 	}
@@ -305,11 +298,25 @@ static void begin_anew(struct core_session *s)
 	core_streams_unsent(s);
 }
 
+/* The peer knows nothing of what was sent: streams that have a past end, those of a
+ * handshake that was never confirmed are sent from the start. */
+static void forget_past(struct core_session *s)
+{
+	char label[MUSES_NAME_MAX + 1];
+
+	if (!s->lived) {
+		core_streams_restart(s);
+		return;
+	}
+	core_log(s->table->env->log, MUSES_INFO, CORE_SESSIONS,
+	         "%s has restarted streams=%zu", core_session_label(s, label),
+	         s->streams.count);
+	core_streams_end_sent(s, CORE_REASON_PEER_RESTARTED);
+}
+
 void core_session_forgotten(struct core_session *s)
 {
-	core_log(s->table->env->log, MUSES_INFO, CORE_SESSIONS,
-	         "the peer has forgotten the session streams=%zu", s->streams.count);
-	core_streams_end_sent(s, CORE_REASON_PEER_RESTARTED);
+	forget_past(s);
 	s->positions_expected = false;
 	s->due &= (uint16_t)~CORE_DUE_POSITIONS;
 	begin_anew(s);
@@ -330,10 +337,8 @@ int core_session_install(struct core_session *s, const uint8_t *secret,
 			return err;
 		}
 	}
-	if (s->lived && !goes_on)
-		core_streams_end_sent(s, CORE_REASON_PEER_RESTARTED);
-	else if (!s->lived)
-		core_streams_restart(s);
+	if (!goes_on)
+		forget_past(s);
 	s->lived = s->lived || s->confirmed;
 	core_session_release_traffic(s);
 	core_resume_release(&s->resume);

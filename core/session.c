@@ -205,7 +205,8 @@ struct core_session *core_session_new(struct core_sessions *table,
 	s = muses_zalloc(sizeof(*s));
 	if (s == NULL)
 		return NULL;
-	if (!core_hash_put(&table->by_peer, &s->by_peer, key_of(peer))) {
+	if (core_rand_bytes(table->env->rand, s->lineage, sizeof(s->lineage)) != 0 ||
+	    !core_hash_put(&table->by_peer, &s->by_peer, key_of(peer))) {
 		muses_free(s);
 		return NULL;
 	}

@@ -179,6 +179,7 @@ struct core_session {
 	bool lived;                     /* The peer has confirmed one: streams have a past. */
 	enum muses_role role;           /* In the last handshake. */
 	uint8_t session_id[CORE_SESSID_SIZE];
+	uint8_t lineage[CORE_LINEAGE_SIZE]; /* The same over all handshakes. */
 	uint64_t index, peer_index;
 	const struct muses_suite *suite;
 	struct core_resume resume;

@@ -8,10 +8,8 @@
 /* Written but never sent, a stream: enough to fill packets, not the memory. */
 #define UNSENT_MOST (512u << 10)
 /* Held by one session over all its streams. */
-#define HELD_MOST (64u << 20)
-/* Before the peer has said what it takes: every node takes this much. */
-#define LIMIT_UNKNOWN (64u << 10)
-#define BLOCK_ROOM    (64u << 10)
+#define HELD_MOST  (64u << 20)
+#define BLOCK_ROOM (64u << 10)
 /* A read as small as this moves to a block of its own size. */
 #define SMALL_BYTES 1536u
 
@@ -361,7 +359,8 @@ void core_stream_limit(struct core_stream *st, uint64_t limit)
 
 bool core_stream_send_done(const struct core_stream *st)
 {
-	return st->resetting ? st->send.reset_acked : st->send.end_acked;
+	return st->resetting ? st->send.reset_acked
+	                     : st->send.end_acked && st->send.base == st->send.written;
 }
 
 void core_stream_send_release(struct core_stream *st)

@@ -33,7 +33,8 @@ struct witness {
 	uint64_t key;
 };
 
-static struct bench *watched; /* The bench whose history runs. */
+static struct bench *watched;      /* The bench whose history runs. */
+static struct core_loader *loader; /* One for all nodes and histories. */
 static const struct muses_suite *gcm;
 static struct muses_suite witness_suite;
 
@@ -144,7 +145,6 @@ static const struct muses_plugin witness = {
 /* The real suite comes from the real plugin, loaded once. */
 static void witness_prepare(void)
 {
-	static struct core_loader *loader;
 	const struct muses_plugin *plugin;
 	const struct muses_security_ops *ops;
 	char why[256];
@@ -168,6 +168,7 @@ static void witness_prepare(void)
 	witness_suite.seal = witness_seal;
 	witness_suite.open = witness_open;
 	witness_suite.key_close = witness_key_close;
+	core_loader_add(loader, &witness);
 }
 
 /* ---- packets on the wires --------------------------------------------------------- */
@@ -445,21 +446,26 @@ static void deliver(void *owner, struct muses_buf *b, const struct muses_met *me
 {
 	struct bench_node *n = owner;
 
-	core_sessions_deliver(n->sessions, b, met);
+	if (n->sessions != NULL)
+		core_sessions_deliver(n->sessions, b, met);
+	else
+		muses_buf_free(b);
 }
 
 static void path(void *owner, const struct muses_id *peer, enum muses_path event)
 {
 	struct bench_node *n = owner;
 
-	core_sessions_path(n->sessions, peer, event);
+	if (n->sessions != NULL)
+		core_sessions_path(n->sessions, peer, event);
 }
 
 static void writable(void *owner, const struct muses_id *peer)
 {
 	struct bench_node *n = owner;
 
-	core_sessions_writable(n->sessions, peer);
+	if (n->sessions != NULL)
+		core_sessions_writable(n->sessions, peer);
 }
 
 static void hurry(void *owner, bool on)
@@ -528,10 +534,8 @@ void bench_start(struct bench_node *n)
 	n->env.hub = b->hub;
 	core_log_set_node(n->env.log, n->name);
 	core_log_set_level(n->env.log, getenv("BENCH_DEBUG") ? MUSES_TRACE : MUSES_ERROR);
-	n->loader = core_loader_open();
-	core_loader_add(n->loader, &witness);
 	watched = NULL; /* Known answers are sealed again and again. */
-	err = core_pipeline_check(&n->pipeline, n->loader, object, n->bench->folder.path,
+	err = core_pipeline_check(&n->pipeline, loader, object, n->bench->folder.path,
 	                          why, sizeof(why));
 	json_decref(object);
 	watched = b;
@@ -568,11 +572,11 @@ void bench_stop(struct bench_node *n)
 			p->acceptor.stream = NULL;
 	}
 	core_sessions_close(n->sessions);
+	n->sessions = NULL; /* Links still have news. */
 	core_links_close(n->links);
 	n->links = NULL;
 	core_pipeline_stop(n->pipeline);
 	core_pipeline_close(n->pipeline);
-	core_loader_close(n->loader);
 	n->lost_buffers += core_env_close(&n->env);
 	n->running = false;
 }

@@ -32,7 +32,6 @@ struct bench_node {
 	char name[16];
 	struct muses_id id;
 	struct core_env env;
-	struct core_loader *loader;
 	struct core_pipeline *pipeline;
 	struct core_links *links;
 	struct core_sessions *sessions;

@@ -70,7 +70,8 @@ static size_t session_sendable(void *state)
 		return room;
 	rate = pace_rate(s);
 	credit = srm_pace_room(&s->pace, &rate, muses_now(s->layer));
-	if (credit < s->window.packet)
+	s->pacing = credit < s->window.packet;
+	if (s->pacing)
 		return 0;
 	return room < credit ? room : credit;
 }
@@ -237,8 +238,8 @@ static uint64_t next_due(struct srm_session *s, uint64_t now)
 		due = s->loss.due_ns;
 	if (s->shrink_ns < due)
 		due = s->shrink_ns;
-	/* Only what is busy waits for pacing: an idle session has no timer. */
-	if (s->sent.waiting > 0 && paced(s) &&
+	/* Only who was refused waits for pacing: an idle session has no timer. */
+	if (s->pacing && paced(s) &&
 	    srm_window_room(&s->window, s->sent.bytes) > 0) {
 		rate = pace_rate(s);
 		if (srm_pace_room(&s->pace, &rate, now) < s->window.packet) {

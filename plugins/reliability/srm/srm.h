@@ -37,6 +37,7 @@ struct srm_session {
 	struct rtt rtt;
 	struct window window;
 	struct pace pace;
+	bool pacing; /* sendable() was 0 for want of credit: somebody waits. */
 	struct acks acks;
 	struct suspect suspect;
 	uint64_t idle_ns;   /* When nothing was in flight any more; 0: never yet. */
