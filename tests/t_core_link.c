@@ -687,6 +687,50 @@ static void links_that_prove_nothing_make_room(void)
 /* ---- weather
  * ----------------------------------------------------------------------------- */
 
+/* Frames that were really sent, changed and put between the others, on links that
+ * come and go: whatever happens, nobody is fooled and nothing is left behind. */
+static void random_frames_fool_nobody(void)
+{
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		struct core_rand *dice = core_rand_open(seed);
+		struct net net;
+		struct net_node *a, *b;
+
+		net_open(&net, seed);
+		watch_wire(&net);
+		b = net_add(&net, "bob", NULL, NULL);
+		a = net_add(&net, "alice", "{'bob': 'bob'}", NULL);
+		for (int i = 0; i < 3000; i++) {
+			const struct packet *p =
+				&seen[core_rand_below(dice, seen_count + 1)];
+			uint8_t frame[600];
+			size_t size = core_rand_below(dice, 200);
+
+			if (p < &seen[seen_count]) {
+				size = p->size - core_rand_below(dice, 2);
+				memcpy(frame, p->data, size);
+				frame[core_rand_below(dice, size)] ^=
+					(uint8_t)core_rand_below(dice, 256);
+			} else if (core_rand_bytes(dice, frame, size) == 0 && size > 0) {
+				frame[0] &= 7;
+			}
+			if (core_rand_below(dice, 2) == 0)
+				core_hub_inject(net.hub, "alice", "bob", frame, size);
+			else
+				core_hub_inject(net.hub, "bob", "alice", frame, size);
+			if (i % 100 == 0 && net_linked(a, b))
+				net_send(a, b, "x");
+			net_run(&net, core_rand_below(dice, 30));
+		}
+		/* The storm is over: they find each other. */
+		net_run(&net, 60000);
+		CU_ASSERT(net_linked(a, b));
+		CU_ASSERT(net_linked(b, a));
+		core_rand_close(dice);
+		net_close(&net);
+	}
+}
+
 static void links_come_up_on_lossy_wires(void)
 {
 	for (uint64_t seed = 1; seed <= 20; seed++) {
@@ -783,6 +827,7 @@ static const struct tap_test tests[] = {
 	{ "a control frame counts once", a_control_frame_counts_once },
 	{ "data before the proof goes nowhere", data_before_the_proof_goes_nowhere },
 	{ "links that prove nothing make room", links_that_prove_nothing_make_room },
+	{ "random frames fool nobody", random_frames_fool_nobody },
 	{ "links come up on lossy wires", links_come_up_on_lossy_wires },
 	{ "a full queue is told, and so is its end",
 	  a_full_queue_is_told_and_so_is_its_end },
