@@ -37,7 +37,6 @@ enum core_frame {
 enum core_bye {
 	CORE_BYE_STOPPING = 0, /* The node stops. */
 	CORE_BYE_REPLACED,     /* Another link between the same two nodes lives. */
-	CORE_BYE_MOVED,        /* The sender's address has gone. */
 };
 
 /* HELLO, both directions.
