@@ -6,7 +6,8 @@
 #include "core/options.h"
 
 /* What only the files that make up core/config.h know: config.c reads the file as
- * a whole, configparts.c its parts, configopen.c tries them out. */
+ * a whole, configparts.c and
+ * configlcm.c its parts, configopen.c tries them out. */
 struct core_config_whole {
 	struct core_config config;
 	struct core_config_part {
@@ -23,6 +24,20 @@ struct core_config_reader {
 	char *why;
 	size_t why_size;
 };
+
+/* A table read like a plugin's, whose sentences speak of keys. */
+#define CORE_CONFIG_SECTION(section, table)                                            \
+	{                                                                  \
+		.name = #section, .kind = MUSES_KINDS, .options = (table), \
+		.config_size = sizeof(struct section)                      \
+	}
+
+/* Read object by a section's table; *values is its struct, and part of whole. */
+int core_config_part(struct core_config_reader *r, const struct muses_plugin *section,
+                     const json_t *object, const char *path, const void **values);
+/* Is name one?  path and key, put together, are where it stands. */
+int core_config_name(struct core_config_reader *r, const char *path, const char *key,
+                     const char *name);
 
 /* Each reads one key of the file; value NULL: it is not there. */
 int core_config_read_top(struct core_config_reader *r, const json_t *scalars);
