@@ -6,8 +6,7 @@
 #include "core/options.h"
 
 /* What only the files that make up core/config.h know: config.c reads the file as
- * a whole, configparts.c and
- * configlcm.c its parts, configopen.c tries them out. */
+ * a whole, configparts.c and configlcm.c its parts, configopen.c tries them out. */
 struct core_config_whole {
 	struct core_config config;
 	struct core_config_part {
