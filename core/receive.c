@@ -91,21 +91,12 @@ static void on_ack(struct core_session *s, struct core_traffic *t,
 static void on_windows(struct core_session *s, uint64_t limit)
 {
 	bool was_exhausted = s->send_limit <= s->send_total;
-	struct core_hash_node *n;
-	size_t place = 0;
 
 	if (limit <= s->send_limit)
 		return;
 	s->send_limit = limit;
-	if (!was_exhausted)
-		return;
-	for (n = core_hash_next(&s->streams, &place, NULL); n != NULL;
-	     n = core_hash_next(&s->streams, &place, n)) {
-		struct core_stream *st = muses_container(n, struct core_stream, node);
-
-		if (core_stream_sendable(st))
-			core_stream_due(st, CORE_DUE_DATA);
-	}
+	if (was_exhausted)
+		core_streams_wake(s);
 }
 
 static void on_pong(struct core_session *s, uint64_t mtu)
@@ -134,8 +125,11 @@ static void on_finished(struct core_session *s, const struct core_frame *f)
 	s->third = NULL;
 	if (s->tentative && f->code != CORE_FINISHED_GOES_ON)
 		core_session_forgotten(s);
-	s->tentative = false;
 	s->lived = true;
+	if (s->tentative) {
+		s->tentative = false;
+		core_streams_wake(s);
+	}
 }
 
 static void on_frame(struct core_session *s, struct core_traffic *t,

@@ -372,6 +372,8 @@ void core_streams_end(struct core_session *s, enum core_reason reason);
 void core_streams_restart(struct core_session *s);
 /* Only those that the peer may know. */
 void core_streams_end_sent(struct core_session *s, enum core_reason reason);
+/* What held all of them back is gone: those with something to send are due. */
+void core_streams_wake(struct core_session *s);
 /* The users are gone without a word: free all. */
 void core_streams_abandon(struct core_session *s);
 void core_streams_notify(struct core_session *s, uint8_t news);

@@ -373,6 +373,20 @@ void core_streams_restart(struct core_session *s)
 	}
 }
 
+void core_streams_wake(struct core_session *s)
+{
+	struct core_hash_node *n;
+	size_t place = 0;
+
+	for (n = core_hash_next(&s->streams, &place, NULL); n != NULL;
+	     n = core_hash_next(&s->streams, &place, n)) {
+		struct core_stream *st = muses_container(n, struct core_stream, node);
+
+		if (core_stream_sendable(st))
+			core_stream_due(st, CORE_DUE_DATA);
+	}
+}
+
 void core_streams_abandon(struct core_session *s)
 {
 	struct core_hash_node *n, *next;
