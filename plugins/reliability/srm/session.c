@@ -239,8 +239,7 @@ static uint64_t next_due(struct srm_session *s, uint64_t now)
 	if (s->shrink_ns < due)
 		due = s->shrink_ns;
 	/* Only who was refused waits for pacing: an idle session has no timer. */
-	if (s->pacing && paced(s) &&
-	    srm_window_room(&s->window, s->sent.bytes) > 0) {
+	if (s->pacing && paced(s) && srm_window_room(&s->window, s->sent.bytes) > 0) {
 		rate = pace_rate(s);
 		if (srm_pace_room(&s->pace, &rate, now) < s->window.packet) {
 			pace_ns = srm_pace_due(&s->pace, &rate);
