@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+enum { SOURCE_SHARE = 16 }; /* Of all links, that one source may have unproven. */
+
 const struct core_links_config core_links_defaults = {
 	.keepalive_ms = 2000,
 	.dead_ms = 3000,
@@ -137,39 +139,59 @@ void core_link_close(struct muses_link *link, const char *reason, int bye)
 
 /* ---- from the transports --------------------------------------------------- */
 
-/* The oldest that a stranger opened and has not proven.  The list is newest
- * first. */
-static struct muses_link *oldest_unproven(const struct core_links *links)
+/* Do two remotes come from the same place?  Behind the last colon is a port. */
+static bool same_source(const char *a, const char *b)
 {
-	struct muses_link *oldest = NULL;
+	const char *end_a = strrchr(a, ':'), *end_b = strrchr(b, ':');
+	size_t length = end_a != NULL ? (size_t)(end_a - a) : strlen(a);
 
-	for (struct muses_link *k = links->first; k != NULL; k = k->next)
-		if (k->side == CORE_LISTENER && k->state != CORE_LINK_PROVEN)
-			oldest = k;
-	return oldest;
+	return length == (end_b != NULL ? (size_t)(end_b - b) : strlen(b)) &&
+	       memcmp(a, b, length) == 0;
+}
+
+/* Which unproven link has to go, so that remote may come; NULL: none has to.  When
+ * one source has an eighth of what may be unproven it pushes out its own; otherwise,
+ * when all is taken, the oldest of anybody goes.  The list is newest first. */
+static struct muses_link *whom_to_close(const struct core_links *links,
+                                        const char *remote)
+{
+	size_t most = links->config.most, same = 0;
+	struct muses_link *oldest = NULL, *oldest_same = NULL;
+
+	for (struct muses_link *k = links->first; k != NULL; k = k->next) {
+		if (k->side != CORE_LISTENER || k->state == CORE_LINK_PROVEN)
+			continue;
+		oldest = k;
+		if (same_source(k->remote, remote)) {
+			oldest_same = k;
+			same++;
+		}
+	}
+	if (same >= most / SOURCE_SHARE && same > 0)
+		return oldest_same;
+	return links->count >= most || links->unproven >= most / 2 ? oldest : NULL;
 }
 
 struct muses_link *core_link_accept(struct core_links *links,
                                     struct muses_layer *outermost, const char *remote)
 {
-	struct muses_link *link;
+	struct muses_link *link, *out;
 
 	if (links->stopped)
 		return NULL;
-	if (links->count >= links->config.most ||
-	    links->unproven >= links->config.most / 2) {
-		struct muses_link *oldest = oldest_unproven(links);
-
-		if (oldest == NULL) {
-			core_count(links->env->stats, "link", "refused: too many links");
-			return NULL;
-		}
-		core_link_close(oldest, "made room for a newer one", -1);
+	if (remote == NULL)
+		remote = "";
+	out = whom_to_close(links, remote);
+	if (out != NULL)
+		core_link_close(out, "made room for a newer one", -1);
+	if (links->count >= links->config.most) {
+		core_env_count(links->env, "link", "refused: too many links");
+		return NULL;
 	}
 	link = core_link_new(links, outermost, CORE_LISTENER);
 	if (link == NULL)
 		return NULL;
-	snprintf(link->remote, sizeof(link->remote), "%s", remote == NULL ? "" : remote);
+	snprintf(link->remote, sizeof(link->remote), "%s", remote);
 	core_link_connected(link);
 	return link;
 }

@@ -12,7 +12,10 @@
 
 #include <muses/wire.h>
 
-enum { MOST_BAD_FRAMES = 16 };
+enum {
+	MOST_BAD_FRAMES = 16,
+	TIGHT_SHARE = 64, /* Of all buffers, for a queue when they run short. */
+};
 
 static size_t queued(const struct muses_link *link)
 {
@@ -20,6 +23,19 @@ static size_t queued(const struct muses_link *link)
 
 	return core_transport_ops(l)->queued(
 		l, (struct muses_channel *)(uintptr_t)&link->channel);
+}
+
+/* The bound of a queue.  When the node's memory is short a long queue is the first
+ * to give way: otherwise one neighbour that does not read would, in the end, keep us
+ * from reading the others. */
+static size_t queue_bound(const struct muses_link *link)
+{
+	const struct core_pool *pool = link->links->env->pool;
+	size_t bound = link->links->config.queue_bytes;
+
+	if (core_pool_tight(pool) && core_pool_bound(pool) / TIGHT_SHARE < bound)
+		bound = core_pool_bound(pool) / TIGHT_SHARE;
+	return bound;
 }
 
 static void send(struct muses_link *link, struct muses_buf *b)
@@ -82,7 +98,7 @@ void muses_link_control(struct muses_link *link, struct muses_buf *b)
 
 void muses_link_send(struct muses_link *link, struct muses_buf *b)
 {
-	size_t waiting;
+	size_t waiting, bound;
 	uint8_t *type;
 
 	if (link->state != CORE_LINK_PROVEN) {
@@ -90,9 +106,10 @@ void muses_link_send(struct muses_link *link, struct muses_buf *b)
 		return;
 	}
 	waiting = queued(link);
-	if (waiting >= link->links->config.queue_bytes)
+	bound = queue_bound(link);
+	if (waiting >= bound)
 		link->full = true;
-	if (waiting > 2 * link->links->config.queue_bytes) {
+	if (waiting > 2 * bound) {
 		core_link_count(link, "dropped: queue full");
 		muses_buf_free(b);
 		return;
@@ -115,7 +132,7 @@ const struct muses_id *muses_link_peer(const struct muses_link *link)
 
 bool muses_link_full(const struct muses_link *link)
 {
-	if (!link->full && queued(link) >= link->links->config.queue_bytes)
+	if (!link->full && queued(link) >= queue_bound(link))
 		/* The asker relies on link_writable() now. */
 		((struct muses_link *)(uintptr_t)link)->full = true;
 	return link->full;
@@ -123,7 +140,7 @@ bool muses_link_full(const struct muses_link *link)
 
 bool muses_link_congested(const struct muses_link *link)
 {
-	return queued(link) >= link->links->config.queue_bytes / 4;
+	return queued(link) >= queue_bound(link) / 4;
 }
 
 uint32_t muses_link_mtu(const struct muses_link *link)
@@ -151,7 +168,7 @@ void core_link_drained(struct muses_link *link)
 	struct core_links *links = link->links;
 
 	if (link->state != CORE_LINK_PROVEN || !link->full ||
-	    queued(link) >= links->config.queue_bytes)
+	    queued(link) >= queue_bound(link))
 		return;
 	link->full = false;
 	if (!link->spare)

@@ -389,6 +389,16 @@ void core_pool_counts(const struct core_pool *pool, struct core_pool_counts *cou
 	*counts = pool->counts;
 }
 
+bool core_pool_tight(const struct core_pool *pool)
+{
+	return pool->counts.bytes_out > pool->bound_bytes / 4 * 3;
+}
+
+size_t core_pool_bound(const struct core_pool *pool)
+{
+	return pool->bound_bytes;
+}
+
 static void trim_blocks(struct idle *idle)
 {
 	struct muses_block **end = &idle->first;

@@ -35,6 +35,9 @@ struct muses_buf *core_buf_new(struct core_pool *pool, size_t head, size_t room)
 struct muses_buf *core_buf_copy(struct core_pool *pool, const struct muses_buf *b,
                                 size_t head);
 void core_pool_counts(const struct core_pool *pool, struct core_pool_counts *counts);
+/* Is more than three quarters of the bound out?  Then queues are to be short. */
+bool core_pool_tight(const struct core_pool *pool);
+size_t core_pool_bound(const struct core_pool *pool);
 /* Give back idle blocks that were not used since the call before; true if any
  * are left to give back later. */
 bool core_pool_trim(struct core_pool *pool);

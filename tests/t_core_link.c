@@ -684,6 +684,65 @@ static void links_that_prove_nothing_make_room(void)
 	net_close(&net);
 }
 
+/* One source floods; somebody else, who is slow, is not pushed out. */
+static void a_flood_pushes_out_its_own(void)
+{
+	struct core_hub_weather deaf = { .loss = 1 },
+				far = { .delay_ns = 100 * MUSES_MS };
+	struct net net;
+	struct net_node *b, *a, *m;
+	char dial[1200] = "{";
+
+	net_open(&net, 1);
+	net.links.most = 64;
+	b = net_add(&net, "bob", NULL, NULL);
+	/* Mallory dials bob under forty names and never says who she is. */
+	for (int i = 0; i < 40; i++)
+		snprintf(dial + strlen(dial), sizeof(dial) - strlen(dial),
+		         "%s'n%d': 'bob'", i > 0 ? ", " : "", i);
+	snprintf(dial + strlen(dial), sizeof(dial) - strlen(dial), "}");
+	core_hub_set_way(net.hub, "mallory", "bob", &deaf);
+	m = net_make(&net, "mallory", dial, NULL);
+	core_hub_set(net.hub, "alice", "bob", &far);
+	a = net_add(&net, "alice", "{'bob': 'bob'}", NULL);
+	net_run(&net, 210); /* Alice is connected, and has proven nothing. */
+	CU_ASSERT_EQUAL(net_start(m), 0);
+	net_run(&net, 1);
+	CU_ASSERT_EQUAL(net_count(b, "link", "made room for a newer one"), 36);
+	net_run(&net, 500);
+	CU_ASSERT(net_linked(a, b));
+	net_close(&net);
+}
+
+/* Bob reads nothing; what waits for him must not keep the relay from carol. */
+static void one_deaf_neighbour_does_not_take_all_memory(void)
+{
+	struct core_hub_weather cut = { .cut = true };
+	struct net net;
+	struct net_node *r, *a, *b, *c;
+
+	net_open(&net, 1);
+	r = net_add(&net, "relay", NULL, NULL);
+	core_pool_set_bound(r->env.pool, 1 << 20);
+	b = net_add(&net, "bob", "{'relay': 'relay'}", NULL);
+	c = net_add(&net, "carol", "{'relay': 'relay'}", NULL);
+	a = net_add(&net, "alice", "{'relay': 'relay'}", "{'*': 'relay'}");
+	net_run(&net, 100);
+	core_hub_set_way(net.hub, "relay", "bob", &cut);
+	for (int i = 0; i < 200; i++) {
+		struct muses_buf *p = core_buf_new(a->env.pool, MUSES_HEADROOM, 15000);
+
+		memset(muses_buf_append(p, 15000), 'x', 15000);
+		core_overlay_ops(&a->pipeline)->send(&a->overlay, &b->id, p);
+		CU_ASSERT_EQUAL(net_send(a, c, "c"), 0);
+		net_run(&net, 1);
+	}
+	CU_ASSERT_EQUAL(c->delivered, 200);
+	CU_ASSERT_EQUAL(core_hub_counts(net.hub).no_buffer, 0);
+	CU_ASSERT(net_count(r, "link", "dropped: queue full") > 100);
+	net_close(&net);
+}
+
 /* ---- weather
  * ----------------------------------------------------------------------------- */
 
@@ -827,6 +886,9 @@ static const struct tap_test tests[] = {
 	{ "a control frame counts once", a_control_frame_counts_once },
 	{ "data before the proof goes nowhere", data_before_the_proof_goes_nowhere },
 	{ "links that prove nothing make room", links_that_prove_nothing_make_room },
+	{ "a flood pushes out its own", a_flood_pushes_out_its_own },
+	{ "one deaf neighbour does not take all memory",
+	  one_deaf_neighbour_does_not_take_all_memory },
 	{ "random frames fool nobody", random_frames_fool_nobody },
 	{ "links come up on lossy wires", links_come_up_on_lossy_wires },
 	{ "a full queue is told, and so is its end",
