@@ -28,6 +28,7 @@ struct core_connection {
 	bool connecting;
 	bool read_ended;  /* The application said all, and the stream knows. */
 	bool write_ended; /* The peer said all, and the application knows. */
+	bool deaf;        /* The application is gone; what it had said is on its way. */
 };
 _Static_assert(sizeof(struct core_connection) < 300, "ten thousand must be cheap");
 
@@ -72,13 +73,37 @@ static void settle(struct core_connection *c)
 	end(c, CORE_REASON_NONE);
 }
 
-/* The application's socket broke.  What it had said completely still arrives. */
+/* Nobody listens to the peer any more: throw away what it says, until it has all
+ * that our application had said. */
+static void listen_for(struct core_connection *c)
+{
+	struct iovec iov[IOV_MOST];
+	size_t count;
+
+	while ((count = core_stream_peek(c->stream, iov, IOV_MOST)) > 0) {
+		size_t size = 0;
+
+		for (size_t i = 0; i < count; i++)
+			size += iov[i].iov_len;
+		core_stream_consume(c->stream, size);
+	}
+	if (core_stream_ended(c->stream) || core_stream_flushed(c->stream))
+		settle(c);
+}
+
+/* The application's socket broke.  An application that says all and leaves must not
+ * lose its last words because the peer is still speaking. */
 static void broken(struct core_connection *c)
 {
-	if (c->read_ended)
-		core_stream_close(c->stream);
-	else
-		core_stream_reset(c->stream, CORE_REASON_RESET);
+	if (c->read_ended) {
+		muses_watch_close(&c->watch);
+		close(c->fd);
+		c->fd = -1;
+		c->deaf = true;
+		listen_for(c);
+		return;
+	}
+	core_stream_reset(c->stream, CORE_REASON_RESET);
 	c->stream = NULL;
 	end(c, CORE_REASON_NONE);
 }
@@ -246,7 +271,9 @@ static void stream_readable(struct core_stream *s, void *user)
 	struct core_connection *c = user;
 
 	(void)s;
-	if (!c->connecting && c->fd >= 0)
+	if (c->deaf)
+		listen_for(c);
+	else if (!c->connecting && c->fd >= 0)
 		push(c);
 }
 
@@ -255,7 +282,9 @@ static void stream_writable(struct core_stream *s, void *user)
 	struct core_connection *c = user;
 
 	(void)s;
-	if (!c->connecting && !c->read_ended && c->fd >= 0)
+	if (c->deaf)
+		listen_for(c);
+	else if (!c->connecting && !c->read_ended && c->fd >= 0)
 		want(c, MUSES_READABLE, 0);
 }
 

@@ -98,6 +98,10 @@ void core_stream_finish(struct core_stream *s)
 {
 	s->finished = true;
 }
+bool core_stream_flushed(struct core_stream *s)
+{
+	return s->flushed;
+}
 size_t core_stream_peek(const struct core_stream *s, struct iovec *iov, size_t most)
 {
 	size_t left = s->inbox_size - s->inbox_at;

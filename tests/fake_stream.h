@@ -14,6 +14,7 @@
 #define core_stream_commit   fake_stream_commit
 #define core_stream_consume  fake_stream_consume
 #define core_stream_ended    fake_stream_ended
+#define core_stream_flushed  fake_stream_flushed
 #define core_stream_finish   fake_stream_finish
 #define core_stream_open     fake_stream_open
 #define core_stream_peek     fake_stream_peek
@@ -43,7 +44,7 @@ struct core_stream {
 	size_t sent_size, window;
 	uint8_t inbox[FAKE_ROOM]; /* What the peer said. */
 	size_t inbox_size, inbox_at;
-	bool peer_finished, finished, closed, accepted;
+	bool peer_finished, finished, flushed, closed, accepted;
 	enum core_reason rejected, was_reset;
 	struct core_stream *before; /* The one opened before it. */
 };

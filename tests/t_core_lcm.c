@@ -367,8 +367,17 @@ static void what_was_finished_survives_a_reset_by_the_application(void)
 	turn();
 	CU_ASSERT_TRUE(fake_opened->finished);
 	fake_peer_says(fake_opened, "nobody hears this");
+	/* It has not all arrived yet: the stream goes on, and what comes is dropped. */
+	CU_ASSERT_FALSE(fake_opened->closed);
+	CU_ASSERT_EQUAL(fake_opened->inbox_at, fake_opened->inbox_size);
+	fake_peer_says(fake_opened, "nor this");
+	CU_ASSERT_EQUAL(fake_opened->inbox_at, fake_opened->inbox_size);
+	CU_ASSERT_EQUAL(core_lcm_count(lcm), 1);
+	fake_opened->flushed = true;
+	fake_opened->user->writable(fake_opened, fake_opened->data);
 	CU_ASSERT_TRUE(fake_opened->closed);
 	CU_ASSERT_EQUAL(fake_opened->was_reset, CORE_REASON_NONE);
+	CU_ASSERT_EQUAL(core_lcm_count(lcm), 0);
 	finish();
 }
 
