@@ -74,7 +74,8 @@ struct muses_keys_ops {
 	             uint8_t *message, size_t room, size_t *size);
 	/* Read the peer's; the payload goes to payload (room MUSES_KEYS_PAYLOAD_MAX).
 	 * MUSES_EAUTH or MUSES_EMALFORMED end this handshake, nothing else.  Three
-	 * messages: the initiator has checked the peer's name before write(3). */
+	 * messages: the initiator has checked the peer's name before write(3), and the
+	 * first message takes no payload, because nothing could seal it. */
 	int (*read)(struct muses_handshake *h, const uint8_t *message, size_t size,
 	            uint8_t *payload, size_t *payload_size);
 	/* Is the peer authenticated by what was read so far, and who is it?  With psk
