@@ -153,17 +153,19 @@ bool core_payload_read(struct core_payload *p, const uint8_t *data, size_t size)
 
 /* ---- HELLO_A ------------------------------------------------------------- */
 
-static void mac1_of(const struct muses_id *destination, const uint8_t *data, size_t size,
-                    uint8_t mac[static 32])
+static int mac1_of(const struct muses_id *destination, const uint8_t *data, size_t size,
+                   uint8_t mac[static 32])
 {
 	uint8_t key[32];
+	int err;
 
-	if (muses_sha256((struct muses_part[]){ { "mac1----", 8 },
-	                                        { destination->bytes, MUSES_ID_SIZE } },
-	                 2, key) != 0 ||
-	    muses_hmac_sha256(key, sizeof(key), (struct muses_part[]){ { data, size } },
-	                      1, mac) != 0)
-		memset(mac, 0, 32);
+	err = muses_sha256((struct muses_part[]){ { "mac1----", 8 },
+	                                          { destination->bytes, MUSES_ID_SIZE } },
+	                   2, key);
+	if (err == 0)
+		err = muses_hmac_sha256(key, sizeof(key),
+		                        (struct muses_part[]){ { data, size } }, 1, mac);
+	return err;
 }
 
 size_t core_hello_a_begin(const struct core_hello_a *h, uint8_t *out, size_t room)
@@ -211,7 +213,8 @@ size_t core_hello_a_finish(const struct core_hello_a *h, uint8_t *out, size_t be
 	size = begin + muses_written(&w);
 	p.length = (uint16_t)(size + 2 * CORE_MAC_SIZE - CORE_HEADER_BYTES);
 	core_packet_put(&p, out);
-	mac1_of(&h->destination, out, size, mac);
+	if (mac1_of(&h->destination, out, size, mac) != 0)
+		return 0;
 	memcpy(out + size, mac, CORE_MAC_SIZE);
 	memset(out + size + CORE_MAC_SIZE, 0, CORE_MAC_SIZE);
 	return size + 2 * CORE_MAC_SIZE;
@@ -250,8 +253,8 @@ bool core_hello_a_read(struct core_hello_a *h, const uint8_t *data, size_t size,
 	if (size < CORE_HELLO_LEAST + 2 * CORE_MAC_SIZE || size > CORE_HELLO_MOST)
 		return false;
 	r.end -= 2 * CORE_MAC_SIZE;
-	mac1_of(self, data, size - 2 * CORE_MAC_SIZE, mac);
-	if (!muses_equal_secret(mac, r.end, CORE_MAC_SIZE))
+	if (mac1_of(self, data, size - 2 * CORE_MAC_SIZE, mac) != 0 ||
+	    !muses_equal_secret(mac, r.end, CORE_MAC_SIZE))
 		return false;
 
 	memset(h, 0, sizeof(*h));
@@ -299,21 +302,20 @@ void core_hello_prologue(const uint8_t *hello_a, size_t clear_size,
 		memset(prologue, 0, CORE_PROLOGUE_SIZE);
 }
 
-static void mac2_of(const uint8_t *hello_a, size_t size, const uint8_t cookie[static 16],
-                    uint8_t mac[static 32])
+static int mac2_of(const uint8_t *hello_a, size_t size, const uint8_t cookie[static 16],
+                   uint8_t mac[static 32])
 {
-	if (muses_hmac_sha256(cookie, 16,
-	                      (struct muses_part[]){ { hello_a, size - CORE_MAC_SIZE } },
-	                      1, mac) != 0)
-		memset(mac, 0, 32);
+	return muses_hmac_sha256(
+		cookie, 16, (struct muses_part[]){ { hello_a, size - CORE_MAC_SIZE } }, 1,
+		mac);
 }
 
 void core_hello_set_mac2(uint8_t *hello_a, size_t size, const uint8_t cookie[static 16])
 {
 	uint8_t mac[32];
 
-	mac2_of(hello_a, size, cookie, mac);
-	memcpy(hello_a + size - CORE_MAC_SIZE, mac, CORE_MAC_SIZE);
+	if (mac2_of(hello_a, size, cookie, mac) == 0)
+		memcpy(hello_a + size - CORE_MAC_SIZE, mac, CORE_MAC_SIZE);
 }
 
 bool core_hello_check_mac2(const uint8_t *hello_a, size_t size,
@@ -321,8 +323,9 @@ bool core_hello_check_mac2(const uint8_t *hello_a, size_t size,
 {
 	uint8_t mac[32];
 
-	mac2_of(hello_a, size, cookie, mac);
-	return muses_equal_secret(mac, hello_a + size - CORE_MAC_SIZE, CORE_MAC_SIZE);
+	/* No mac2 is zeros, so that what could not be computed must not be zeros. */
+	return mac2_of(hello_a, size, cookie, mac) == 0 &&
+	       muses_equal_secret(mac, hello_a + size - CORE_MAC_SIZE, CORE_MAC_SIZE);
 }
 
 /* ---- HELLO_B, FINISHED, RETRY --------------------------------------------- */
