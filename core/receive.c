@@ -82,7 +82,8 @@ static void on_ack(struct core_session *s, struct core_traffic *t,
 	core_session_evidence(s, t->generation, true);
 	if (t != s->traffic[0])
 		return;
-	core_traffic_acknowledged(t, ack->range[0].last);
+	if (core_traffic_acknowledged(t, ack->range[0].last))
+		core_keystep_acknowledged(s);
 	if (capped.delay_ns > MUSES_S)
 		capped.delay_ns = MUSES_S;
 	s->table->reliability_ops->acked(s->reliability, &capped);
@@ -179,6 +180,9 @@ static void on_frame(struct core_session *s, struct core_traffic *t,
 	case CORE_FRAME_POSITIONS:
 		if (t == s->traffic[0])
 			core_streams_positions_done(s);
+		break;
+	case CORE_FRAME_KEYSTEP:
+		core_keystep_received(s, t, f);
 		break;
 	case CORE_FRAME_FINISHED:
 		on_finished(s, f);
@@ -289,6 +293,8 @@ void core_session_receive(struct core_session *s, struct muses_buf *b,
 		muses_buf_free(b);
 		return;
 	}
+	if (opened == CORE_OPENED_NEW_STEP && t == s->traffic[0] && t->receive.stepped)
+		core_keystep_peer_stepped(s);
 	core_session_frames(s, t, b, p->sequence, met);
 	core_session_wake(s);
 }

@@ -9,6 +9,8 @@
 /* Unanswered attempts on a path that is up, after which the peer may have forgotten
  * the session (protocol.md 10.3). */
 #define UNANSWERED_MOST 3
+/* After a resume, when data flows again. */
+#define KEYSTEP_AFTER_NS MUSES_S
 
 struct core_traffic *core_session_traffic(struct core_session *s, uint16_t epoch)
 {
@@ -100,6 +102,8 @@ static void resumed(struct core_session *s)
 /* What was under way before is unknown until the peer has told its positions. */
 static void begin_generation(struct core_session *s)
 {
+	core_keystep_release(s);
+	s->keystep_ns = core_session_now(s) + KEYSTEP_AFTER_NS;
 	core_sent_forget(s);
 	s->due |= CORE_DUE_PONG;
 	core_streams_resumed(s);
@@ -140,6 +144,7 @@ void core_session_suspend(struct core_session *s)
 	/* Also those of a generation that the peer may be about to use: then it asks
 	 * again.  To go on within one would leave open what was under way in it. */
 	core_session_release_traffic(s);
+	core_keystep_release(s);
 	core_session_set_state(s, CORE_SESSION_SUSPENDED);
 	s->table->reliability_ops->phase(s->reliability, MUSES_SUSPENDED);
 	core_streams_notify(s, CORE_NEWS_SUSPENDED);
@@ -147,7 +152,7 @@ void core_session_suspend(struct core_session *s)
 
 void core_session_evidence(struct core_session *s, uint32_t generation, bool acked)
 {
-	if (core_resume_settled(&s->resume) && generation == s->resume.committed.number)
+	if (core_resume_settled(&s->resume) && generation == s->resume.committed.traffic)
 		return;
 	if (core_resume_evidence(&s->resume, generation, acked) == CORE_RESUME_COMMITTED)
 		core_session_switch(s);
@@ -354,6 +359,8 @@ int core_session_install(struct core_session *s, const uint8_t *secret,
 		core_streams_resumed(s);
 	else
 		begin_anew(s);
+	core_keystep_release(s);
+	s->keystep_ns = core_session_now(s) + table->config.keystep_s * MUSES_S;
 	s->keyed = true;
 	s->finished_out = true;
 	s->due |= CORE_DUE_FINISHED | CORE_DUE_PONG;

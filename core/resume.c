@@ -16,6 +16,12 @@ static void forget(struct core_generation *g)
 	muses_cleanse(g, sizeof(*g));
 }
 
+/* A candidate with traffic keys of its own, which may become the current ones. */
+static bool normal(const struct core_generation *g)
+{
+	return g->present && !g->stepped;
+}
+
 /* The next number of the side that way stands for: even for the lower id. */
 static uint32_t next_number(uint32_t base, enum core_way way)
 {
@@ -32,8 +38,9 @@ static void commit(struct core_resume *r, const struct core_generation *g)
 	forget(&r->theirs);
 	forget(&r->committed);
 	r->committed = winner;
+	if (!winner.stepped)
+		r->current = winner.traffic;
 	forget(&winner);
-	r->current = r->committed.number;
 }
 
 int core_resume_open(struct core_resume *r, const struct muses_id *self,
@@ -46,7 +53,7 @@ int core_resume_open(struct core_resume *r, const struct muses_id *self,
 	r->mine_way =
 		muses_id_compare(self, peer) < 0 ? CORE_FROM_LOWER : CORE_FROM_HIGHER;
 	r->committed.present = true;
-	r->committed.number = number;
+	r->committed.number = r->committed.traffic = number;
 	memcpy(r->committed.resume, secret, CORE_SECRET_SIZE);
 	r->current = number;
 	err = core_schedule_idh(self, peer, r->idh[SENDING]);
@@ -190,7 +197,7 @@ core_resume_asked(struct core_resume *r, const struct core_packet *p, const uint
 
 	/* Authentic and new.  Both candidates exist and the peer builds on the one that
 	 * loses: it cannot have ours, so it must hear of it. */
-	if (base == &r->theirs && r->mine.present && lower) {
+	if (base == &r->theirs && normal(&r->mine) && lower) {
 		muses_cleanse(key, sizeof(key));
 		return CORE_RESUME_COUNTER;
 	}
@@ -218,11 +225,12 @@ core_resume_asked(struct core_resume *r, const struct core_packet *p, const uint
 		return CORE_RESUME_IGNORE;
 	}
 	r->theirs.present = true;
-	r->theirs.number = next_number(base_number, !r->mine_way);
+	r->theirs.stepped = false;
+	r->theirs.number = r->theirs.traffic = next_number(base_number, !r->mine_way);
 	memcpy(r->theirs.resume, keys->resume, CORE_SECRET_SIZE);
 	/* If our own attempt wins anyway, wait for its answer; else send under the new
 	 * one at once, behind the answer. */
-	if (!(lower && (r->asking || r->mine.present)))
+	if (!(lower && (r->asking || normal(&r->mine))))
 		r->current = r->theirs.number;
 	return CORE_RESUME_ANSWER;
 }
@@ -260,10 +268,11 @@ enum core_resume_event core_resume_answered(struct core_resume *r,
 	if (base == &r->mine)
 		commit(r, base); /* The peer has answered on it. */
 	r->mine.present = true;
-	r->mine.number = next_number(base_number, r->mine_way);
+	r->mine.stepped = false;
+	r->mine.number = r->mine.traffic = next_number(base_number, r->mine_way);
 	memcpy(r->mine.resume, keys->resume, CORE_SECRET_SIZE);
 	/* The peer's attempt wins if it is of the lower id: it will send under it. */
-	if (r->mine_way == CORE_FROM_LOWER || !r->theirs.present)
+	if (r->mine_way == CORE_FROM_LOWER || !normal(&r->theirs))
 		r->current = r->mine.number;
 	return CORE_RESUME_ADOPTED;
 }
@@ -273,15 +282,15 @@ enum core_resume_event core_resume_answered(struct core_resume *r,
 enum core_resume_event core_resume_evidence(struct core_resume *r, uint32_t number,
                                             bool acked)
 {
-	if (r->theirs.present && r->theirs.number == number) {
+	if (normal(&r->theirs) && r->theirs.traffic == number) {
 		/* The peer has our answer.  If both sides have both, the lower wins. */
-		if (r->mine_way == CORE_FROM_LOWER && r->mine.present)
+		if (r->mine_way == CORE_FROM_LOWER && normal(&r->mine))
 			return CORE_RESUME_IGNORE;
 		commit(r, &r->theirs);
 		r->asking = false;
 		return CORE_RESUME_COMMITTED;
 	}
-	if (r->mine.present && r->mine.number == number && acked) {
+	if (normal(&r->mine) && r->mine.traffic == number && acked) {
 		commit(r, &r->mine);
 		return CORE_RESUME_COMMITTED;
 	}
@@ -295,5 +304,43 @@ void core_resume_stop(struct core_resume *r)
 
 bool core_resume_alive(const struct core_resume *r, uint32_t number)
 {
-	return find(r, number) != NULL;
+	return r->committed.traffic == number ||
+	       (r->mine.present && r->mine.traffic == number) ||
+	       (r->theirs.present && r->theirs.traffic == number);
+}
+
+/* ---- KEYSTEP -------------------------------------------------------------------- */
+
+bool core_resume_steady(const struct core_resume *r)
+{
+	return !r->mine.present && !r->theirs.present && !r->asking &&
+	       core_resume_settled(r);
+}
+
+uint32_t core_resume_step_number(const struct core_resume *r, enum core_way way)
+{
+	return next_number(r->committed.number, way);
+}
+
+void core_resume_step(struct core_resume *r, enum core_way way,
+                      const uint8_t secret[static CORE_SECRET_SIZE])
+{
+	struct core_generation *g = way == r->mine_way ? &r->mine : &r->theirs;
+
+	g->present = g->stepped = true;
+	g->number = core_resume_step_number(r, way);
+	g->traffic = r->current;
+	memcpy(g->resume, secret, CORE_SECRET_SIZE);
+}
+
+bool core_resume_stepped(struct core_resume *r, enum core_way way)
+{
+	struct core_generation *g = way == r->mine_way ? &r->mine : &r->theirs;
+	struct core_generation *other = way == r->mine_way ? &r->theirs : &r->mine;
+
+	/* A Re-Hello that began meanwhile decides, not this. */
+	if (!g->present || !g->stepped || g->traffic != r->current || other->present)
+		return false;
+	commit(r, g);
+	return true;
 }

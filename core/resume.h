@@ -21,6 +21,10 @@
  * those made by the other odd ones, always greater than their base: so two that
  * cross are told apart.  A generation is
  *
+ * A KEYSTEP (core/keystep.c) makes a new RS in the same way, from fresh X25519 shares
+ * instead of nonces, but goes on with the traffic keys there are: such a generation
+ * is "stepped".  It never decides which traffic keys are current.
+ *
  *   committed   its RS is surely known to both; attempts start from it
  *   mine        I asked, the answer came: the peer knows it
  *   theirs      the peer asked, I answered: I cannot know if the answer arrived
@@ -40,7 +44,9 @@ _Static_assert(CORE_REHELLO_BYTES == 89, "doc/PROTOCOL says 89");
 
 struct core_generation {
 	bool present;
+	bool stepped;     /* By KEYSTEP: traffic is that of an earlier number. */
 	uint32_t number;
+	uint32_t traffic; /* Number in the epoch of packets under its keys. */
 	uint8_t resume[CORE_SECRET_SIZE];
 };
 
@@ -49,7 +55,7 @@ struct core_resume {
 	uint8_t idh[2][CORE_IDH_SIZE];   /* Sending, receiving. */
 	struct core_generation committed;
 	struct core_generation mine, theirs;
-	uint32_t current;                /* The generation to send under. */
+	uint32_t current;                /* The traffic keys to send under. */
 
 	bool asking;                     /* An attempt of ours is out. */
 	uint64_t asked;                  /* RhNBR of our last attempt. */
@@ -108,14 +114,24 @@ enum core_resume_event core_resume_answered(struct core_resume *r,
  * acknowledged one of ours that we sent under it. */
 enum core_resume_event core_resume_evidence(struct core_resume *r, uint32_t number,
                                             bool acked);
+/* May a KEYSTEP begin, or be answered: is nothing else under way? */
+bool core_resume_steady(const struct core_resume *r);
+/* The number that a KEYSTEP begun by way gives its RS. */
+uint32_t core_resume_step_number(const struct core_resume *r, enum core_way way);
+/* The KEYSTEP that way began has made this RS; both shares are known here. */
+void core_resume_step(struct core_resume *r, enum core_way way,
+                      const uint8_t secret[static CORE_SECRET_SIZE]);
+/* A packet of the stepped keys came (way: the peer), or one of ours was acknowledged
+ * (way: ours): the peer has that RS, too.  true: it is committed now. */
+bool core_resume_stepped(struct core_resume *r, enum core_way way);
 /* Stop asking: the path works under generation number already. */
 void core_resume_stop(struct core_resume *r);
-/* Could a packet under generation number still matter? */
+/* Could a packet under traffic keys of that number still matter? */
 bool core_resume_alive(const struct core_resume *r, uint32_t number);
 /* Is the current generation committed? */
 static inline bool core_resume_settled(const struct core_resume *r)
 {
-	return r->current == r->committed.number;
+	return r->current == r->committed.traffic;
 }
 
 #endif

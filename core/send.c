@@ -129,6 +129,9 @@ static void add_session_frames(struct assembly *a)
 		core_frame_windows(&a->w, s->receive_limit);
 		s->due &= (uint16_t)~CORE_DUE_WINDOWS;
 	}
+	if ((s->due & CORE_DUE_KEYSTEP) != 0 && s->keystep != NULL && left(a) > 48 &&
+	    remember(a, CORE_SENT_KEYSTEP, 0, 0, 0, false))
+		core_keystep_write(s, &a->w);
 	if ((s->due & CORE_DUE_LOCATOR) != 0 &&
 	    s->table->overlay_ops->locator_get != NULL &&
 	    left(a) > 2 + MUSES_LOCATOR_MAX &&

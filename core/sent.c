@@ -107,6 +107,7 @@ static void item_delivered(struct core_session *s, const struct core_sent_item *
 	case CORE_SENT_POSITIONS:
 	case CORE_SENT_WINDOWS:
 	case CORE_SENT_LOCATOR:
+	case CORE_SENT_KEYSTEP:
 		return;
 	case CORE_SENT_FINISHED:
 		s->finished_out = false;
@@ -157,6 +158,9 @@ static void item_lost(struct core_session *s, const struct core_sent_item *item)
 	case CORE_SENT_FINISHED:
 		if (s->finished_out)
 			s->due |= CORE_DUE_FINISHED;
+		break;
+	case CORE_SENT_KEYSTEP:
+		core_keystep_lost(s);
 		break;
 	case CORE_SENT_LOCATOR:
 		s->due |= CORE_DUE_LOCATOR;

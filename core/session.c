@@ -178,6 +178,12 @@ void core_session_poll(struct core_session *s)
 		if (expire < due)
 			due = expire;
 	}
+	if (s->traffic[0] != NULL) {
+		uint64_t keystep = core_keystep_due(s, now);
+
+		if (keystep < due)
+			due = keystep;
+	}
 	close_if_idle(s, now, &due);
 	if (s->closing)
 		goto out;
@@ -277,6 +283,7 @@ void core_session_close(struct core_session *s, enum core_reason reason)
 static void session_free(struct core_session *s)
 {
 	core_streams_end(s, CORE_REASON_SESSION_CLOSED);
+	core_keystep_release(s);
 	core_session_release_traffic(s);
 	core_resume_release(&s->resume);
 	core_sent_forget(s);

@@ -37,6 +37,7 @@ static json_t *session_info(struct core_session *s)
 	                    s->suite != NULL ? json_string(s->suite->name) : json_null());
 	set_count(o, "generation", s->resume.current);
 	set_count(o, "epoch", t != NULL ? t->send.step : 0);
+	set_count(o, "secret", s->resume.committed.number);
 	set_count(o, "resumes", s->resumes);
 	set_count(o, "bytes_sent", s->bytes_sent);
 	set_count(o, "bytes_received", s->bytes_received);

@@ -8,6 +8,7 @@
  *   session.c     the table, states, timers, what the node asks
  *   handshake.c   Hello, Retry, Finished
  *   rehello.c     Re-Hello, generations, suspend and resume, KEYSTEP
+ *   keystep.c     fresh X25519 shares, mixed in on the way
  *   send.c        from what is due to sealed packets
  *   sent.c        what was in each packet, and its fate
  *   receive.c     from sealed packets to frames, and what frames mean
@@ -124,6 +125,7 @@ enum core_sent_kind {
 	CORE_SENT_POSITIONS,
 	CORE_SENT_WINDOWS,
 	CORE_SENT_FINISHED,
+	CORE_SENT_KEYSTEP,
 	CORE_SENT_LOCATOR,
 };
 
@@ -157,6 +159,7 @@ enum core_session_due {
 	CORE_DUE_WINDOWS = 1 << 2,
 	CORE_DUE_FINISHED = 1 << 3,
 	CORE_DUE_POSITIONS = 1 << 4,
+	CORE_DUE_KEYSTEP = 1 << 5,
 	CORE_DUE_LOCATOR = 1 << 6,
 	CORE_DUE_ACK = 1 << 7,
 };
@@ -164,6 +167,7 @@ enum core_session_due {
 #define CORE_GENERATIONS_MAX 3
 
 struct core_handshake;
+struct core_keystep;
 
 struct core_session {
 	struct core_hash_node by_index; /* key: our partial session id. */
@@ -217,6 +221,9 @@ struct core_session {
 	uint32_t positions_out;         /* Streams whose POSITION is due or under way. */
 	bool blocked;                   /* The overlay's queue is full. */
 	struct core_locator peer_locator;
+	struct core_keystep *keystep;   /* Under way; NULL: none. */
+	uint64_t keystep_ns;            /* When the next may begin. */
+	uint64_t keystep_moved;         /* Bytes moved when the last one began. */
 
 	struct core_hash streams;
 	uint64_t next_stream;           /* Ours. */
@@ -331,6 +338,19 @@ struct core_traffic *core_session_traffic(struct core_session *s, uint16_t epoch
 /* After resume's current changed: make that generation traffic[0]. */
 void core_session_switch(struct core_session *s);
 void core_session_evidence(struct core_session *s, uint32_t generation, bool acked);
+
+/* ---- keystep.c ---- */
+void core_keystep_begin(struct core_session *s);
+void core_keystep_received(struct core_session *s, struct core_traffic *t,
+                           const struct core_frame *f);
+void core_keystep_write(struct core_session *s, struct muses_writer *w);
+void core_keystep_lost(struct core_session *s);
+/* A packet came under the peer's stepped key; one of ours was acknowledged. */
+void core_keystep_peer_stepped(struct core_session *s);
+void core_keystep_acknowledged(struct core_session *s);
+/* Begin when it is time; returns when to ask again, UINT64_MAX: not by itself. */
+uint64_t core_keystep_due(struct core_session *s, uint64_t now_ns);
+void core_keystep_release(struct core_session *s);
 
 /* ---- send.c ---- */
 void core_session_flush(struct muses_task *t);

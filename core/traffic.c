@@ -232,10 +232,12 @@ int core_traffic_ratchet(struct core_traffic *t, uint64_t now_ns)
 	return 0;
 }
 
-void core_traffic_acknowledged(struct core_traffic *t, uint64_t sequence)
+bool core_traffic_acknowledged(struct core_traffic *t, uint64_t sequence)
 {
-	if (sequence >= t->step_first)
-		t->step_confirmed = true;
+	if (sequence < t->step_first)
+		return false;
+	t->step_confirmed = true;
+	return true;
 }
 
 uint64_t core_traffic_expire(struct core_traffic *t, uint64_t now_ns)

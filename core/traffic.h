@@ -81,8 +81,8 @@ enum core_opened core_traffic_unseal(struct core_traffic *t, const struct core_p
 bool core_traffic_ripe(const struct core_traffic *t, uint64_t age_ns, uint64_t now_ns);
 /* Start it.  0, MUSES_ENOMEM, MUSES_ECRYPTO (nothing changed). */
 int core_traffic_ratchet(struct core_traffic *t, uint64_t now_ns);
-/* The peer acknowledged number sequence. */
-void core_traffic_acknowledged(struct core_traffic *t, uint64_t sequence);
+/* The peer acknowledged number sequence; true: and so our current step. */
+bool core_traffic_acknowledged(struct core_traffic *t, uint64_t sequence);
 /* Drop the late context when its time is over; returns when it will be, or
  * UINT64_MAX. */
 uint64_t core_traffic_expire(struct core_traffic *t, uint64_t now_ns);

@@ -45,7 +45,7 @@ static void check_safe(const struct resume_world *w)
 		if ((r->mine.present && r->mine.number <= r->committed.number) ||
 		    (r->theirs.present && r->theirs.number <= r->committed.number))
 			resume_broken("numbers grow");
-		if (core_resume_settled(r) != (r->current == r->committed.number))
+		if (core_resume_settled(r) != (r->current == r->committed.traffic))
 			resume_broken("settled means that the current one is committed");
 	}
 }

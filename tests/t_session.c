@@ -56,11 +56,55 @@ static void a_session_outlives_a_ten_minute_outage(void)
 	CU_ASSERT_EQUAL(bench_close(&b), 0);
 }
 
+static json_int_t info(struct bench_node *n, const char *key)
+{
+	json_t *all = core_sessions_info(n->sessions);
+	json_int_t value =
+		json_integer_value(json_object_get(json_array_get(all, 0), key));
+
+	json_decref(all);
+	return value;
+}
+
+static void a_session_heals_by_keystep_without_pause(void)
+{
+	struct bench b;
+	struct bench_pair *p;
+
+	bench_open(&b, 4);
+	b.config.keystep_s = 10;
+	bench_with_relay(&b);
+	core_hub_set(b.hub, NULL, NULL,
+	             &(struct core_hub_weather){ .delay_ns = 5 * MUSES_MS,
+	                                         .rate_bits = 1000000 });
+	p = bench_stream(&b, &b.node[0], &b.node[1], 10000000, 10000000);
+	bench_run(&b, SECONDS(35));
+	/* The resumption secret is another, on both sides the same ... */
+	CU_ASSERT_TRUE(info(&b.node[0], "secret") >= 2);
+	CU_ASSERT_EQUAL(info(&b.node[0], "secret"), info(&b.node[1], "secret"));
+	/* ... the traffic keys went a step each time, and nothing else happened. */
+	CU_ASSERT_TRUE(info(&b.node[0], "epoch") >= 2);
+	CU_ASSERT_TRUE(info(&b.node[1], "epoch") >= 2);
+	CU_ASSERT_EQUAL(info(&b.node[0], "generation"), 0);
+	CU_ASSERT_EQUAL(b.rehello_packets, 0);
+	CU_ASSERT_EQUAL(bench_counted(&b.node[0], "not authentic"), 0);
+	CU_ASSERT_EQUAL(bench_counted(&b.node[1], "not authentic"), 0);
+	/* A resume starts from the new secret. */
+	core_hub_break(b.hub, "alice", "relay");
+	CU_ASSERT(bench_finish(&b, MINUTES(10)));
+	CU_ASSERT_TRUE(bench_complete(p));
+	CU_ASSERT_TRUE(info(&b.node[0], "generation") > 0);
+	CU_ASSERT_EQUAL(b.sealed_twice, 0);
+	CU_ASSERT_EQUAL(bench_close(&b), 0);
+}
+
 static const struct tap_test tests[] = {
 	{ "a stream crosses one link", a_stream_crosses_one_link },
 	{ "streams cross a relay both ways", streams_cross_a_relay_both_ways },
 	{ "a session outlives a ten-minute outage",
 	  a_session_outlives_a_ten_minute_outage },
+	{ "a session heals by KEYSTEP without a pause",
+	  a_session_heals_by_keystep_without_pause },
 	TAP_END,
 };
 
