@@ -126,11 +126,21 @@ static void node_network_changed(void *owner)
 	core_links_network_changed(node->links);
 }
 
+static void keep_state(struct core_node *node)
+{
+	uint64_t time_ns = core_sessions_hello_time(node->sessions);
+
+	if (node->state != NULL && time_ns > core_state_time(node->state))
+		core_state_used(node->state, time_ns);
+}
+
+/* Once a second. */
 static void node_trim(struct muses_timer *t)
 {
 	struct core_node *node = muses_container(t, struct core_node, trim);
 
 	core_pool_trim(node->env->pool);
+	keep_state(node);
 	muses_timer_after(t, TRIM_NS);
 }
 
@@ -266,6 +276,10 @@ int core_node_start(struct core_node *node, char *why, size_t why_size)
 	if (err != 0)
 		return fail(why, why_size, err);
 	node->since_ns = core_loop_now(node->env->loop);
+	if (node->config->state != NULL)
+		node->state = core_state_open(node->env, node->config->state, &node->id);
+	if (node->state != NULL)
+		core_sessions_hello_after(node->sessions, core_state_time(node->state));
 	core_links_start(node->links);
 	node->netnews = core_netnews_open(node->env, node_network_changed, node);
 	muses_timer_after(&node->trim, TRIM_NS);
@@ -299,6 +313,7 @@ void core_node_stop(struct core_node *node)
 		return;
 	node->started = false;
 	until_ns = core_loop_now(node->env->loop) + STOP_NS;
+	keep_state(node);
 	core_sessions_stop(node->sessions);
 	/* At least one turn: tasks at its end write what was queued. */
 	do
@@ -321,6 +336,7 @@ void core_node_close(struct core_node *node)
 	core_control_close(node->control);
 	core_lcm_close(node->lcm);
 	core_sessions_close(node->sessions);
+	core_state_close(node->state);
 	core_links_close(node->links);
 	core_config_free(node->config); /* Closes the layers. */
 	muses_free(node);

@@ -6,6 +6,7 @@
 #include "core/lcm.h"
 #include "core/netnews.h"
 #include "core/node.h"
+#include "core/state.h"
 
 /* What a node is made of: for core/node.c, which builds it, and
  * core/nodestatus.c, which tells of it. */
@@ -17,6 +18,7 @@ struct core_node {
 	struct core_lcm *lcm;
 	struct core_control *control;
 	struct core_netnews *netnews;
+	struct core_state *state;
 	struct core_layer_up up;
 	struct muses_timer trim;
 	struct muses_id id;

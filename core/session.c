@@ -334,6 +334,17 @@ struct core_sessions *core_sessions_open(struct core_env *env,
 	return table;
 }
 
+uint64_t core_sessions_hello_time(const struct core_sessions *table)
+{
+	return table->last_hello_time;
+}
+
+void core_sessions_hello_after(struct core_sessions *table, uint64_t time_ns)
+{
+	if (table->last_hello_time < time_ns)
+		table->last_hello_time = time_ns;
+}
+
 /* Each session, also when it is closed on the way. */
 static void each(struct core_sessions *table,
                  void (*act_on)(struct core_session *, void *), void *argument)

@@ -50,6 +50,10 @@ extern const struct core_sessions_config core_sessions_defaults;
 struct core_sessions *core_sessions_open(struct core_env *env, struct core_pipeline *pipeline,
                                          const struct core_sessions_config *config,
                                          const struct muses_id *self, const char *name);
+/* The time in our last HELLO; and: from now on they are greater than time_ns.  What
+ * core/state.h keeps for a node that starts again. */
+uint64_t core_sessions_hello_time(const struct core_sessions *table);
+void core_sessions_hello_after(struct core_sessions *table, uint64_t time_ns);
 /* Tell the peers (sealed CLOSE) and end all sessions; streams see reset(). */
 void core_sessions_stop(struct core_sessions *table);
 void core_sessions_close(struct core_sessions *table);
