@@ -228,9 +228,11 @@ core_resume_asked(struct core_resume *r, const struct core_packet *p, const uint
 	r->theirs.stepped = false;
 	r->theirs.number = r->theirs.traffic = next_number(base_number, !r->mine_way);
 	memcpy(r->theirs.resume, keys->resume, CORE_SECRET_SIZE);
-	/* If our own attempt wins anyway, wait for its answer; else send under the new
-	 * one at once, behind the answer. */
-	if (!(lower && (r->asking || normal(&r->mine))))
+	/* Send under the new one at once, behind the answer, unless our own attempt wins
+	 * anyway: then wait for its answer.  Nor leave one that is mine before the peer
+	 * has shown that it uses theirs: a generation that was left is never entered
+	 * again, for what was under way in it is settled only once. */
+	if (!normal(&r->mine) && !(lower && r->asking))
 		r->current = r->theirs.number;
 	return CORE_RESUME_ANSWER;
 }
