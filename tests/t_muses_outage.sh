@@ -65,7 +65,7 @@ outage() {
 	await 200 state established
 }
 
-echo 1..10
+echo 1..11
 
 # ---- alice, bob, and a relay between them, from conf/ ---------------------------
 printf '{ "group": "%s" }\n' "$("$muses" genpsk)" >psk.json
@@ -125,6 +125,7 @@ title="curl's download goes on after an outage"
 python=$(command -v python3 || :)
 if ! command -v curl >/dev/null || [ -z "$python" ]; then
 	skip "$title" "there is no curl or no python3"
+	skip "and does not notice a reload that takes the service away" "as above"
 else
 	(cd in && exec "$python" -m http.server --bind 127.0.0.1 "$http") >http.log 2>&1 &
 	pids="$pids $!"
@@ -133,9 +134,15 @@ else
 		2>curl.err &
 	curl=$!
 	outage test -s got.bin
+	# What is open does not notice that the service is offered no more.
+	sed -i 's/"web": { "connect[^}]*},//' alice.json
+	"$muses" -c alice.sock reload 2>reload.err
 	wait "$curl"
 	[ $? -eq 0 ] && cmp -s film.bin got.bin
 	ok $? "$title"
+	timeout 20 curl -s --unix-socket web.sock -o none.bin http://alice/film.bin 2>curl.err
+	[ $? -ne 0 ] && [ ! -s reload.err ] && grep -q 'has no such service' bob.log
+	ok $? "and does not notice a reload that takes the service away"
 fi
 
 # ---- ssh, through nc as its ProxyCommand and through a forward --------------------
