@@ -323,7 +323,7 @@ bool core_hello_check_mac2(const uint8_t *hello_a, size_t size,
 {
 	uint8_t mac[32];
 
-	/* No mac2 is zeros, so that what could not be computed must not be zeros. */
+	/* An absent mac2 is zeros; one that could not be computed must not be. */
 	return mac2_of(hello_a, size, cookie, mac) == 0 &&
 	       muses_equal_secret(mac, hello_a + size - CORE_MAC_SIZE, CORE_MAC_SIZE);
 }

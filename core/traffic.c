@@ -187,7 +187,8 @@ enum core_opened core_traffic_unseal(struct core_traffic *t, const struct core_p
 		return CORE_NOT_FRESH;
 	if (step == (t->receive.step & 1023))
 		return open_with(t, t->receive.context, t->receive.step, p, b);
-	if (t->late != NULL && step == ((t->receive.step - 1) & 1023))
+	if (t->late != NULL && now_ns < t->late_until_ns &&
+	    step == ((t->receive.step - 1) & 1023))
 		return open_with(t, t->late, t->receive.step - 1, p, b);
 	if (step == ((t->receive.step + 1) & 1023))
 		return open_next_step(t, p, b, now_ns);
