@@ -24,6 +24,18 @@ void core_link_count(const struct muses_link *link, const char *reason)
 	core_env_count(link->links->env, "link", reason);
 }
 
+const char *core_link_name(const struct muses_link *link,
+                           char text[static MUSES_ID_LENGTH + 1])
+{
+	struct core_pipeline *p = link->links->pipeline;
+	const struct muses_keys_ops *keys = core_keys_ops(p);
+	const char *name =
+		keys->petname != NULL ? keys->petname(p->keys, &link->peer) : NULL;
+
+	muses_id_text(&link->peer, text);
+	return name != NULL ? name : text;
+}
+
 /* ---- one link ------------------------------------------------------------- */
 
 static void reap(struct muses_task *t)
@@ -113,9 +125,12 @@ void core_link_gone(struct muses_link *link, const char *reason)
 	if (link->state == CORE_LINK_CLOSED)
 		return;
 	core_link_count(link, reason);
-	if (used)
+	if (used) {
+		char text[MUSES_ID_LENGTH + 1];
+
 		core_log(link->links->env->log, MUSES_INFO, "link", "down with %s: %s",
-		         link->remote, reason);
+		         core_link_name(link, text), reason);
+	}
 	link->dial = NULL;
 	forget(link);
 	if (dial != NULL)

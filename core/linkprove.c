@@ -209,14 +209,16 @@ static bool adopt(struct muses_link *link, struct muses_link *old)
 {
 	struct core_links *links = link->links;
 	struct muses_layer *overlay = links->pipeline->overlay;
+	char text[MUSES_ID_LENGTH + 1];
 
 	if (muses_idmap_set(&links->in_use, &link->peer, link) != 0) {
 		core_link_close(link, "out of memory", -1);
 		return false;
 	}
 	link->spare = false;
-	core_log(links->env->log, MUSES_INFO, "link", "up with %s over %s", link->remote,
-	         link->channel.outermost->label);
+	core_log(links->env->log, MUSES_INFO, "link", "up with %s over %s %s",
+	         core_link_name(link, text), link->channel.outermost->label,
+	         link->remote);
 	core_dial_proven(links, link);
 	/* First the new one, so that the overlay sees a move and not an outage. */
 	core_overlay_ops(links->pipeline)->link_up(overlay, link);

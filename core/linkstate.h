@@ -99,6 +99,9 @@ static inline uint64_t core_links_now(const struct core_links *links)
 /* Count something the network did, and say it at debug level. */
 void core_link_count(const struct muses_link *link, const char *reason);
 
+/* What people here call the peer of a proven link; text has room for an id. */
+const char *core_link_name(const struct muses_link *link, char text[static MUSES_ID_LENGTH + 1]);
+
 /* ---- channel.c: what all layers of a channel say together ---- */
 uint32_t core_channel_mtu(const struct muses_channel *channel);
 bool core_channel_lossy(const struct muses_channel *channel);
