@@ -19,6 +19,7 @@
 #define HALF_OPEN_NS    (15 * MUSES_S)
 #define FRESH_NS        (15 * MUSES_S) /* Then a new ephemeral key. */
 #define RESEND_MOST_NS  (8 * MUSES_S)
+#define HURRY_NS        (2 * MUSES_S)   /* Waiting longer than that can be cut short. */
 #define WAIT_MOST_NS    (300 * MUSES_S) /* Between fresh ones that nobody answers. */
 #define HELLOS_A_SECOND 2000u           /* Above: cookies. */
 #define COOKIE_NS       (120 * MUSES_S)
@@ -210,7 +211,6 @@ static bool install(struct core_handshake *h, struct core_session *s, bool goes_
 
 	s->suite = h->suite;
 	s->role = h->role;
-	core_session_set_index(s, number_of(h->partial[h->role]));
 	s->peer_index = number_of(h->partial[!h->role]);
 	memcpy(s->session_id, h->traffic->session_id, CORE_SESSID_SIZE);
 	if (core_payload_has(p, CORE_PAYLOAD_NAME))
@@ -237,9 +237,12 @@ static bool install(struct core_handshake *h, struct core_session *s, bool goes_
 		s->tentative = false;
 	}
 	err = core_session_install(s, h->resume, h->traffic, goes_on);
-	if (err != 0) {
+	if (err != 0 || !core_session_set_index(s, number_of(h->partial[h->role]))) {
 		core_session_count(s, "no memory for a session");
+		if (err == 0)
+			h->traffic = NULL;
 		core_handshake_free(h);
+		core_session_close(s, CORE_REASON_UNREACHABLE);
 		return false;
 	}
 	h->traffic = NULL;
@@ -253,20 +256,44 @@ static bool install(struct core_handshake *h, struct core_session *s, bool goes_
 	return true;
 }
 
+/* The next keys message, with payload p (NULL: none) inside; at most
+ * MUSES_KEYS_MESSAGE_MAX bytes. */
+static int write_message(struct core_handshake *h, const struct core_payload *p,
+                         uint8_t *message, size_t *size)
+{
+	uint8_t payload[MUSES_KEYS_PAYLOAD_MAX];
+	size_t payload_size =
+		p != NULL ? core_payload_write(p, payload, sizeof(payload)) : 0;
+	int err;
+
+	h->table->public_key_operations++;
+	err = h->table->keys_ops->write(h->keys, payload, payload_size, message,
+	                                MUSES_KEYS_MESSAGE_MAX, size);
+	muses_cleanse(payload, sizeof(payload));
+	return err == 0 && *size > MUSES_KEYS_MESSAGE_MAX ? MUSES_ELIMIT : err;
+}
+
+/* The peer's keys message; what is inside goes to payload, *size says how much. */
+static int read_message(struct core_handshake *h, const uint8_t *message,
+                        size_t message_size,
+                        uint8_t payload[static MUSES_KEYS_PAYLOAD_MAX], size_t *size)
+{
+	int err;
+
+	h->table->public_key_operations++;
+	err = h->table->keys_ops->read(h->keys, message, message_size, payload, size);
+	return err == 0 && *size > MUSES_KEYS_PAYLOAD_MAX ? MUSES_ELIMIT : err;
+}
+
 static void fill_payload(struct core_sessions *table, struct core_payload *p)
 {
-	const struct muses_overlay_ops *overlay = table->overlay_ops;
-
 	p->present |= 1u << CORE_PAYLOAD_NAME | 1u << CORE_PAYLOAD_LIMITS;
 	memcpy(p->name, table->name, sizeof(p->name));
 	p->stream_window = table->config.stream_window;
 	p->session_window = table->config.session_window;
-	if (overlay->locator_get != NULL) {
-		p->locator_size = (uint8_t)overlay->locator_get(table->pipeline->overlay,
-		                                                p->locator);
-		if (p->locator_size > 0)
-			p->present |= 1u << CORE_PAYLOAD_LOCATOR;
-	}
+	p->locator_size = core_sessions_locator(table, p->locator);
+	if (p->locator_size > 0)
+		p->present |= 1u << CORE_PAYLOAD_LOCATOR;
 }
 
 /* ---- initiator -------------------------------------------------------------------- */
@@ -312,9 +339,8 @@ static int write_hello_a(struct core_handshake *h)
 		                  .has_source = table->keys_ops->clear_source,
 		                  .source = table->self };
 	struct core_payload p = { 0 };
-	uint8_t prologue[CORE_PROLOGUE_SIZE], payload[MUSES_KEYS_PAYLOAD_MAX];
-	uint8_t message[MUSES_KEYS_MESSAGE_MAX];
-	size_t begin, payload_size = 0, message_size;
+	uint8_t prologue[CORE_PROLOGUE_SIZE], message[MUSES_KEYS_MESSAGE_MAX];
+	size_t begin, message_size;
 	int err;
 
 	err = table->keys_ops->begin(l, MUSES_INITIATOR, &h->peer, &a.pattern,
@@ -342,11 +368,8 @@ static int write_hello_a(struct core_handshake *h)
 			p.present |= 1u << CORE_PAYLOAD_TIME;
 			p.time = hello_time(table);
 		}
-		payload_size = core_payload_write(&p, payload, sizeof(payload));
 	}
-	table->public_key_operations++;
-	err = table->keys_ops->write(h->keys, payload, payload_size, message,
-	                             sizeof(message), &message_size);
+	err = write_message(h, h->messages == 2 ? &p : NULL, message, &message_size);
 	if (err != 0)
 		return err;
 	a.keys = message;
@@ -413,7 +436,8 @@ void core_handshake_path_up(struct core_session *s)
 	s->hello_wait_ns = 0;
 	s->handshake->resend_ns = MUSES_S;
 	s->handshake->began_ns = core_session_now(s);
-	send_hello(s->handshake);
+	if (s->handshake->keys != NULL)
+		send_hello(s->handshake);
 }
 
 static void on_timer(struct muses_timer *t)
@@ -425,7 +449,7 @@ static void on_timer(struct muses_timer *t)
 	if (h->role == MUSES_RESPONDER) {
 		count(h->table, "half-open handshake expired");
 		core_handshake_free(h);
-	} else if (now >= h->began_ns + FRESH_NS) {
+	} else if (now >= h->began_ns + FRESH_NS || h->keys == NULL) {
 		/* A session that lived is asked for by Re-Hello, which comes back to
 		 * this. */
 		bool again = !s->confirmed;
@@ -469,17 +493,14 @@ static int write_third(struct core_handshake *h)
 {
 	struct core_session *s = h->session;
 	struct core_payload p = { 0 };
-	uint8_t payload[MUSES_KEYS_PAYLOAD_MAX], message[MUSES_KEYS_MESSAGE_MAX];
+	uint8_t message[MUSES_KEYS_MESSAGE_MAX];
 	size_t size;
 	int err;
 
 	fill_initiator(h, &p);
 	p.present |= 1u << CORE_PAYLOAD_MTU;
 	p.mtu = h->met_mtu;
-	h->table->public_key_operations++;
-	err = h->table->keys_ops->write(h->keys, payload,
-	                                core_payload_write(&p, payload, sizeof(payload)),
-	                                message, sizeof(message), &size);
+	err = write_message(h, &p, message, &size);
 	if (err != 0)
 		return err;
 	muses_free(s->third);
@@ -508,8 +529,7 @@ static void on_hello_b(struct core_handshake *h, const uint8_t *data, size_t siz
 		count(h->table, "malformed HELLO_B");
 		return;
 	}
-	h->table->public_key_operations++;
-	err = h->table->keys_ops->read(h->keys, keys, keys_size, payload, &payload_size);
+	err = read_message(h, keys, keys_size, payload, &payload_size);
 	if (err == 0 && (!h->table->keys_ops->peer(h->keys, &peer) ||
 	                 !muses_id_equal(&peer, &h->peer)))
 		err = MUSES_EAUTH;
@@ -538,7 +558,6 @@ static void on_hello_b(struct core_handshake *h, const uint8_t *data, size_t siz
 		/* This attempt is dead; the honest peer gets a fresh one. */
 		count(h->table, "HELLO_B not authentic");
 		muses_timer_after(&h->timer, MUSES_S);
-		h->began_ns = 0;
 		h->table->keys_ops->end(h->keys);
 		h->keys = NULL;
 		return;
@@ -724,7 +743,7 @@ static int write_hello_b(struct core_handshake *h, const struct core_hello_a *a,
 {
 	struct core_payload p = { 0 };
 	struct muses_writer w = muses_writer(p.offer, sizeof(p.offer));
-	uint8_t payload[MUSES_KEYS_PAYLOAD_MAX], message[MUSES_KEYS_MESSAGE_MAX];
+	uint8_t message[MUSES_KEYS_MESSAGE_MAX];
 	size_t size;
 	int err;
 
@@ -744,10 +763,7 @@ static int write_hello_b(struct core_handshake *h, const struct core_hello_a *a,
 		memcpy(h->chosen, p.offer, sizeof(h->chosen));
 		memcpy(p.partial, h->partial[MUSES_RESPONDER], 8);
 	}
-	h->table->public_key_operations++;
-	err = h->table->keys_ops->write(h->keys, payload,
-	                                core_payload_write(&p, payload, sizeof(payload)),
-	                                message, sizeof(message), &size);
+	err = write_message(h, &p, message, &size);
 	if (err != 0)
 		return err;
 	h->hello = muses_zalloc(CORE_HELLO_MOST);
@@ -779,15 +795,21 @@ static bool answered_before(struct core_sessions *table, const struct core_hello
 	return false;
 }
 
-/* Of two handshakes that cross, that of the lower id survives (protocol.md 10.3). */
+/* Of two handshakes that cross, that of the lower id survives (protocol.md 10.3).
+ * Whose loses waits for ours, so ours does not wait any more. */
 static bool ours_wins(struct core_sessions *table, const struct muses_id *peer)
 {
-	const struct core_session *s = core_session_find(table, peer);
+	struct core_session *s = core_session_find(table, peer);
 
-	return s != NULL && muses_id_compare(&table->self, peer) < 0 &&
-	       (s->handshake != NULL ||
-	        (s->role == MUSES_INITIATOR && s->keyed && !s->confirmed &&
-	         core_session_now(s) - s->established_ns < FRESH_NS));
+	if (s == NULL || muses_id_compare(&table->self, peer) > 0)
+		return false;
+	if (s->handshake != NULL) {
+		if (s->handshake->timer.due_ns > core_session_now(s) + HURRY_NS)
+			core_handshake_path_up(s);
+		return true;
+	}
+	return s->role == MUSES_INITIATOR && s->keyed && !s->confirmed &&
+	       core_session_now(s) - s->established_ns < FRESH_NS;
 }
 
 /* Read message 1, write message 2.  false: h is of no use. */
@@ -809,8 +831,7 @@ static bool respond(struct core_handshake *h, const struct core_hello_a *a,
 		count(table, "pattern or peer not accepted");
 		return false;
 	}
-	table->public_key_operations++;
-	if (ops->read(h->keys, a->keys, a->keys_size, payload, &payload_size) != 0) {
+	if (read_message(h, a->keys, a->keys_size, payload, &payload_size) != 0) {
 		count(table, "HELLO_A not authentic");
 		return false;
 	}
@@ -897,9 +918,7 @@ static void on_third(struct core_handshake *h, const uint8_t *data, size_t size)
 		count(table, "malformed FINISHED");
 		return;
 	}
-	table->public_key_operations++;
-	if (table->keys_ops->read(h->keys, keys, keys_size, payload, &payload_size) !=
-	            0 ||
+	if (read_message(h, keys, keys_size, payload, &payload_size) != 0 ||
 	    !table->keys_ops->peer(h->keys, &h->peer) ||
 	    muses_id_equal(&h->peer, &table->self) ||
 	    !core_payload_read(&h->payload, payload, payload_size) || derive(h) != 0) {

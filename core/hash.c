@@ -77,6 +77,19 @@ void core_hash_remove(struct core_hash *h, struct core_hash_node *node)
 		core_hash_release(h);
 }
 
+void core_hash_move(struct core_hash *h, struct core_hash_node *node, uint64_t key)
+{
+	struct core_hash_node **link = &h->bucket[place_of(h, node->key)];
+
+	while (*link != node)
+		link = &(*link)->next;
+	*link = node->next;
+	node->key = key;
+	link = &h->bucket[place_of(h, key)];
+	node->next = *link;
+	*link = node;
+}
+
 struct core_hash_node *core_hash_find(const struct core_hash *h, uint64_t key)
 {
 	struct core_hash_node *n;

@@ -28,6 +28,8 @@ struct core_hash {
 bool core_hash_put(struct core_hash *h, struct core_hash_node *node, uint64_t key);
 /* Take node out; fine when it is not in. */
 void core_hash_remove(struct core_hash *h, struct core_hash_node *node);
+/* node, which is in, gets another key. */
+void core_hash_move(struct core_hash *h, struct core_hash_node *node, uint64_t key);
 /* The first with key, or NULL; the next with the same key after node. */
 struct core_hash_node *core_hash_find(const struct core_hash *h, uint64_t key);
 struct core_hash_node *core_hash_more(const struct core_hash_node *node);

@@ -123,6 +123,8 @@ static int prove(struct muses_link *link)
 	                              &size);
 	if (err != 0)
 		return err;
+	if (size > MUSES_PROOF_MAX)
+		return MUSES_ELIMIT;
 	muses_write_u8(&w, CORE_FRAME_PROOF);
 	muses_write_u16(&w, (uint16_t)size);
 	g->proof_size = CORE_PROOF_HEAD + size;

@@ -61,9 +61,8 @@ static void on_stream(struct core_session *s, const struct core_frame *f,
 	if (f->size > 0 && f->value + f->size > st->receive.contiguous) {
 		slice = slice_of(s, rest, f->data, f->size);
 		if (slice == NULL) {
-			/* It will be acknowledged, so it must not be lost. */
 			core_session_count(s, "no buffer to receive with");
-			core_session_violated(s, "out of memory");
+			s->deaf = true;
 			return;
 		}
 	}
@@ -236,20 +235,20 @@ void core_session_frames(struct core_session *s, struct core_traffic *t,
 		s->marks++;
 	s->lossy = s->lossy || met->lossy;
 	s->met_mtu = met->mtu;
+	s->deaf = false;
 	while (!s->closing && core_frame_read(&r, &f)) {
 		counted = counted || counts(f.type);
 		on_frame(s, t, &f, &rest);
 	}
+	if (!s->closing && !muses_read_finished(&r))
+		core_session_violated(s, "malformed frames");
 	muses_buf_free(rest);
 	if (s->closing) {
 		core_session_close(s, s->closing_reason);
 		return;
 	}
-	if (!muses_read_finished(&r)) {
-		core_session_violated(s, "malformed frames");
-		return;
-	}
-	if (t != s->traffic[0])
+	/* Not acknowledged: what had no room comes again, all else does no harm twice. */
+	if (t != s->traffic[0] || s->deaf)
 		return;
 	/* Bulk fills its packets: one that is not full ends what the sender had. */
 	last = size + CORE_HEADER_BYTES + t->suite->overhead + STREAM_SLACK < s->mtu;
@@ -281,7 +280,8 @@ void core_session_receive(struct core_session *s, struct muses_buf *b,
 	if (opened > CORE_OPENED_NEW_STEP) {
 		core_session_count(s, refusals[opened]);
 		muses_buf_free(b);
-		if (t->failed >= t->suite->most_failed)
+		/* Once: who forges packets must not disturb the answer. */
+		if (t->failed == t->suite->most_failed)
 			core_rehello_begin(s, true);
 		return;
 	}

@@ -162,11 +162,9 @@ void core_session_evidence(struct core_session *s, uint32_t generation, bool ack
 
 static struct core_locator here(struct core_session *s, uint32_t mtu)
 {
-	const struct muses_overlay_ops *ops = s->table->overlay_ops;
 	struct core_locator l = { .mtu = mtu };
 
-	if (ops->locator_get != NULL)
-		l.size = (uint8_t)ops->locator_get(s->table->pipeline->overlay, l.bytes);
+	l.size = core_sessions_locator(s->table, l.bytes);
 	return l;
 }
 
@@ -241,7 +239,8 @@ static void on_question(struct core_session *s, const struct core_packet *p,
 		                   CORE_REHELLO_BYTES);
 		break;
 	case CORE_RESUME_COUNTER:
-		core_rehello_begin(s, true);
+		/* Maybe a replay: the attempt that is out, if one is, not another. */
+		core_rehello_begin(s, false);
 		break;
 	default:
 		core_session_count(s, "Re-Hello refused");
@@ -268,13 +267,16 @@ static void on_answer(struct core_session *s, const struct core_packet *p,
 		core_session_count(s, "Re-Hello answer refused");
 		return;
 	}
-	s->table->reliability_ops->rehello_answered(
-		s->reliability, core_session_now(s) - s->rehello_sent_ns);
-	s->unanswered = 0;
-	if (add_generation(s, s->resume.mine.number, &keys) != 0)
+	if (add_generation(s, s->resume.mine.number, &keys) != 0) {
+		/* Asked again in time, anew. */
 		core_session_count(s, "no memory to resume");
-	else if (s->resume.current != before)
-		core_session_switch(s);
+	} else {
+		s->unanswered = 0;
+		s->table->reliability_ops->rehello_answered(
+			s->reliability, core_session_now(s) - s->rehello_sent_ns);
+		if (s->resume.current != before)
+			core_session_switch(s);
+	}
 	muses_cleanse(&keys, sizeof(keys));
 	heed(s, &there);
 }

@@ -132,13 +132,10 @@ static void add_session_frames(struct assembly *a)
 	if ((s->due & CORE_DUE_KEYSTEP) != 0 && s->keystep != NULL && left(a) > 48 &&
 	    remember(a, CORE_SENT_KEYSTEP, 0, 0, 0, false))
 		core_keystep_write(s, &a->w);
-	if ((s->due & CORE_DUE_LOCATOR) != 0 &&
-	    s->table->overlay_ops->locator_get != NULL &&
-	    left(a) > 2 + MUSES_LOCATOR_MAX &&
+	if ((s->due & CORE_DUE_LOCATOR) != 0 && left(a) > 2 + MUSES_LOCATOR_MAX &&
 	    remember(a, CORE_SENT_LOCATOR, 0, 0, 0, false)) {
 		uint8_t locator[MUSES_LOCATOR_MAX];
-		size_t size = s->table->overlay_ops->locator_get(
-			s->table->pipeline->overlay, locator);
+		size_t size = core_sessions_locator(s->table, locator);
 
 		core_frame_locator(&a->w, locator, size);
 		s->due &= (uint16_t)~CORE_DUE_LOCATOR;
@@ -198,13 +195,13 @@ static bool add_stream_frames(struct assembly *a, struct core_stream *st)
 		                            in->contiguous == in->final);
 		st->due &= (uint8_t)~CORE_DUE_POSITION;
 	}
-	if ((st->due & CORE_DUE_WINDOW) != 0) {
+	if (st->receive.reset || st->receive.final != UINT64_MAX)
 		st->due &= (uint8_t)~CORE_DUE_WINDOW;
-		if (!st->receive.reset && st->receive.final == UINT64_MAX &&
-		    remember(a, CORE_SENT_WINDOW, id, 0, 0, false)) {
-			st->receive.limit = core_stream_window(st);
-			core_frame_window(&a->w, id, st->receive.limit);
-		}
+	if ((st->due & CORE_DUE_WINDOW) != 0 &&
+	    remember(a, CORE_SENT_WINDOW, id, 0, 0, false)) {
+		st->due &= (uint8_t)~CORE_DUE_WINDOW;
+		st->receive.limit = core_stream_window(st);
+		core_frame_window(&a->w, id, st->receive.limit);
 	}
 	return true;
 }
@@ -312,17 +309,17 @@ static int seal_and_send(struct assembly *a)
 /* What went into a packet that could not be sealed is due again. */
 static void undo(struct assembly *a)
 {
-	struct core_session *s = a->session;
 	struct core_sent_item *items = a->items;
 
 	a->items = NULL;
-	if (items == NULL)
-		return;
-	/* A number nobody was told of; the ring takes it back at once. */
-	if (core_sent_put(s, UINT64_MAX, items))
-		muses_flow_lost((struct muses_flow *)s, UINT64_MAX);
-	else
-		core_sent_items_free(s->table, items);
+	core_sent_items_lost(a->session, items);
+}
+
+/* Nothing but our own FINISHED, which rides along until it is acknowledged, and is
+ * not due by itself. */
+static bool nothing_in(const struct assembly *a, bool ack_now)
+{
+	return !a->counts && !(a->acks && ack_now);
 }
 
 /* Build and send one packet.  false: nothing (more) to send now. */
@@ -330,7 +327,7 @@ static bool send_one(struct core_session *s, size_t sendable, bool ack_now)
 {
 	struct assembly a;
 	const struct core_traffic *t = s->traffic[0];
-	size_t packet = s->mtu;
+	size_t packet = s->mtu > PACKET_LEAST ? s->mtu : PACKET_LEAST;
 	int err;
 
 	a.session = s;
@@ -338,6 +335,8 @@ static bool send_one(struct core_session *s, size_t sendable, bool ack_now)
 	a.mark = a.scratch;
 	a.iov_count = 0;
 	a.size = 0;
+	if (packet > MUSES_PACKET_MAX)
+		packet = MUSES_PACKET_MAX;
 	/* Where little may be in flight packets are smaller, too. */
 	if (sendable > 0 && sendable < packet)
 		packet = sendable > PACKET_LEAST ? sendable : PACKET_LEAST;
@@ -351,8 +350,9 @@ static bool send_one(struct core_session *s, size_t sendable, bool ack_now)
 		add_session_frames(&a);
 	if (sendable > 0)
 		add_streams(&a);
-	if (!a.counts && !(a.acks && ack_now)) {
-		undo(&a);
+	if (nothing_in(&a, ack_now)) {
+		core_sent_items_free(s->table, a.items);
+		s->starved = a.failed;
 		return false;
 	}
 	a.counts = a.counts || a.bare > 0;
@@ -362,6 +362,7 @@ static bool send_one(struct core_session *s, size_t sendable, bool ack_now)
 		return true;
 	}
 	undo(&a);
+	s->starved = true;
 	if (err == MUSES_ENOMEM)
 		core_session_count(s, "no buffer to send with");
 	else
@@ -386,6 +387,7 @@ void core_session_flush(struct muses_task *task)
 	const struct muses_reliability_ops *ops = s->table->reliability_ops;
 	uint64_t before = s->bytes_sent;
 
+	s->starved = false;
 	while (may_send(s)) {
 		uint64_t now = core_session_now(s);
 		size_t sendable = ops->sendable(s->reliability);
@@ -403,6 +405,10 @@ void core_session_flush(struct muses_task *task)
 			break;
 		}
 	}
+	/* What made us wait does not tell when it is over, and what was taken back has
+	 * woken us: not before the timer. */
+	if (s->starved)
+		muses_task_cancel(&s->flush);
 	core_session_poll(s);
 }
 

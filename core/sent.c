@@ -207,14 +207,18 @@ void muses_flow_delivered(struct muses_flow *flow, uint64_t seq)
 	core_sent_items_free(s->table, items);
 }
 
-void muses_flow_lost(struct muses_flow *flow, uint64_t seq)
+void core_sent_items_lost(struct core_session *s, struct core_sent_item *items)
 {
-	struct core_session *s = (struct core_session *)flow;
-	struct core_sent_item *items = take(s, seq);
-
 	for (struct core_sent_item *i = items; i != NULL; i = i->next)
 		item_lost(s, i);
 	core_sent_items_free(s->table, items);
+}
+
+void muses_flow_lost(struct muses_flow *flow, uint64_t seq)
+{
+	struct core_session *s = (struct core_session *)flow;
+
+	core_sent_items_lost(s, take(s, seq));
 }
 
 void core_sent_forget(struct core_session *s)

@@ -8,6 +8,8 @@
 
 #define CONNECTING_IDLE_NS (60 * MUSES_S)
 #define VERDICTS_MOST      3 /* Of the reliability plugin, in one turn. */
+#define STARVED_NS         (10 * MUSES_MS)
+#define BEGIN_AGAIN_NS     MUSES_S
 
 const struct core_sessions_config core_sessions_defaults = {
 	.most_sessions = 4096,
@@ -61,6 +63,16 @@ void core_sessions_hurry(struct core_sessions *table)
 {
 	if (table->config.hurry != NULL)
 		table->config.hurry(table->config.owner, table->suspended_count > 0);
+}
+
+uint8_t core_sessions_locator(struct core_sessions *table,
+                              uint8_t locator[static MUSES_LOCATOR_MAX])
+{
+	size_t size = 0;
+
+	if (table->overlay_ops->locator_get != NULL)
+		size = table->overlay_ops->locator_get(table->pipeline->overlay, locator);
+	return size <= MUSES_LOCATOR_MAX ? (uint8_t)size : 0;
 }
 
 static uint64_t key_of(const struct muses_id *id)
@@ -184,6 +196,11 @@ void core_session_poll(struct core_session *s)
 		if (keystep < due)
 			due = keystep;
 	}
+	if (s->starved && now + STARVED_NS < due)
+		due = now + STARVED_NS;
+	if (s->state == CORE_SESSION_CONNECTING && s->handshake == NULL &&
+	    now + BEGIN_AGAIN_NS < due)
+		due = now + BEGIN_AGAIN_NS; /* on_timer() begins one. */
 	close_if_idle(s, now, &due);
 	if (s->closing)
 		goto out;
@@ -197,7 +214,12 @@ out:
 
 static void on_timer(struct muses_timer *t)
 {
-	core_session_wake(muses_container(t, struct core_session, timer));
+	struct core_session *s = muses_container(t, struct core_session, timer);
+
+	/* Memory was short when the last one began or ended. */
+	if (s->state == CORE_SESSION_CONNECTING)
+		core_handshake_begin(s);
+	core_session_wake(s);
 }
 
 struct core_session *core_session_new(struct core_sessions *table,
@@ -235,14 +257,13 @@ struct core_session *core_session_new(struct core_sessions *table,
 	return s;
 }
 
-void core_session_set_index(struct core_session *s, uint64_t index)
+bool core_session_set_index(struct core_session *s, uint64_t index)
 {
 	if (s->indexed)
 		core_hash_remove(&s->table->by_index, &s->by_index);
 	s->index = index;
 	s->indexed = core_hash_put(&s->table->by_index, &s->by_index, index);
-	if (!s->indexed)
-		core_session_count(s, "no memory for a session");
+	return s->indexed;
 }
 
 void core_session_violated(struct core_session *s, const char *reason)

@@ -11,7 +11,7 @@ static json_t *stream_info(const struct core_stream *st)
 {
 	json_t *o = json_object();
 
-	set_count(o, "id", st->node.key);
+	set_count(o, "id", core_stream_id(st));
 	json_object_set_new(o, "service", json_string(st->service));
 	json_object_set_new(o, "opened_by", json_string(st->ours ? "us" : "peer"));
 	set_count(o, "sent_bytes", st->send.high);

@@ -220,6 +220,9 @@ struct core_session {
 	bool positions_expected;        /* Streams wait for the peer's. */
 	uint32_t positions_out;         /* Streams whose POSITION is due or under way. */
 	bool blocked;                   /* The overlay's queue is full. */
+	bool starved;                   /* No memory, or no key, to send with: try again. */
+	bool deaf;                      /* No memory for what the packet at hand brought:
+	                                 * as if it had been lost. */
 	struct core_locator peer_locator;
 	struct core_keystep *keystep;   /* Under way; NULL: none. */
 	uint64_t keystep_ns;            /* When the next may begin. */
@@ -269,6 +272,7 @@ struct core_sessions {
 	uint64_t last_hello_time;        /* Greatest CORE_PAYLOAD_TIME we sent. */
 
 	struct core_stream *news_first, **news_last;
+	size_t news_count;
 	struct muses_task tell;
 	struct core_sent_item *free_items;
 	struct core_stream *telling;     /* Whose callbacks run; NULL if it was freed. */
@@ -290,7 +294,8 @@ static inline uint64_t core_session_now(const struct core_session *s)
 /* ---- session.c ---- */
 struct core_session *core_session_new(struct core_sessions *table,
                                       const struct muses_id *peer);
-void core_session_set_index(struct core_session *s, uint64_t index);
+/* false: out of memory; then nothing finds s by its index. */
+bool core_session_set_index(struct core_session *s, uint64_t index);
 void core_session_set_state(struct core_session *s, enum core_session_state state);
 /* Ask the reliability plugin what now, and set the timer. */
 void core_session_poll(struct core_session *s);
@@ -305,6 +310,9 @@ const char *core_session_label(struct core_session *s, char text[static MUSES_NA
 void core_sessions_send(struct core_sessions *table, const struct muses_id *destination,
                         const uint8_t *data, size_t size);
 void core_sessions_hurry(struct core_sessions *table);
+/* Where the overlay says we are; returns the size, 0: nothing to say. */
+uint8_t core_sessions_locator(struct core_sessions *table,
+                              uint8_t locator[static MUSES_LOCATOR_MAX]);
 /* Free closed sessions whose streams' users have let go. */
 void core_sessions_bury(struct core_sessions *table);
 
@@ -361,6 +369,8 @@ struct core_sent_item *core_sent_item_new(struct core_sessions *table);
 void core_sent_items_free(struct core_sessions *table, struct core_sent_item *items);
 /* Takes items over.  false: out of memory; items are still the caller's. */
 bool core_sent_put(struct core_session *s, uint64_t sequence, struct core_sent_item *items);
+/* What items stand for is to be sent (again); frees them. */
+void core_sent_items_lost(struct core_session *s, struct core_sent_item *items);
 /* A new generation: forget all numbers; what was under way is unknown. */
 void core_sent_forget(struct core_session *s);
 
@@ -379,6 +389,8 @@ struct core_stream *core_stream_new(struct core_session *s, uint64_t id, bool ou
 struct core_stream *core_stream_find(struct core_session *s, uint64_t id);
 void core_stream_tell(struct core_stream *st, uint8_t news);
 void core_stream_due(struct core_stream *st, uint8_t due);
+/* Did it end from outside?  Then nothing of it is sent any more. */
+bool core_stream_gone(const struct core_stream *st);
 /* Take it off the ready list. */
 void core_stream_unready(struct core_stream *st);
 /* Free it when nothing is left to do. */

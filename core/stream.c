@@ -7,6 +7,7 @@
 #include "core/session_int.h"
 
 #define STREAMS_REFUSED_MOST 64 /* Beyond the limit, waiting to be told so. */
+#define ENDED                (UINT64_C(1) << 63) /* In the key of those that ended from outside. */
 
 static const char *const reasons[CORE_REASONS] = {
 	[CORE_REASON_NONE] = "the stream ended",
@@ -34,7 +35,7 @@ struct core_session *core_stream_session(const struct core_stream *st)
 
 uint64_t core_stream_id(const struct core_stream *st)
 {
-	return st->node.key;
+	return st->node.key & MUSES_VARINT_MAX;
 }
 
 const char *core_stream_service(const struct core_stream *st)
@@ -44,10 +45,17 @@ const char *core_stream_service(const struct core_stream *st)
 
 /* ---- lists ------------------------------------------------------------------ */
 
+bool core_stream_gone(const struct core_stream *st)
+{
+	return (st->node.key & ENDED) != 0;
+}
+
 void core_stream_due(struct core_stream *st, uint8_t due)
 {
 	struct core_session *s = st->session;
 
+	if (core_stream_gone(st))
+		return;
 	st->due |= due;
 	if (st->ready_link == NULL) {
 		st->ready_next = NULL;
@@ -84,6 +92,7 @@ static void news_remove(struct core_stream *st)
 	else
 		table->news_last = st->news_link;
 	st->news_link = NULL;
+	table->news_count--;
 }
 
 void core_stream_tell(struct core_stream *st, uint8_t news)
@@ -102,6 +111,7 @@ void core_stream_tell(struct core_stream *st, uint8_t news)
 		st->news_link = table->news_last;
 		*table->news_last = st;
 		table->news_last = &st->news_next;
+		table->news_count++;
 	}
 	muses_task_queue(&table->tell);
 }
@@ -132,21 +142,14 @@ static void tell(struct core_sessions *table, struct core_stream *st)
 void core_sessions_tell(struct muses_task *t)
 {
 	struct core_sessions *table = muses_container(t, struct core_sessions, tell);
-	/* Streams that get news while these are told wait for the next round. */
-	struct core_stream *last = NULL, *st;
+	/* As many as there are now: those that get news meanwhile have their turn in the
+	 * next round. */
+	size_t rounds = table->news_count;
+	struct core_stream *st;
 
-	if (table->news_first != NULL)
-		last = muses_container(table->news_last, struct core_stream, news_next);
-	while ((st = table->news_first) != NULL) {
-		bool end = st == last;
-
+	while (rounds-- > 0 && (st = table->news_first) != NULL) {
 		news_remove(st);
 		tell(table, st);
-		if (end)
-			break;
-		/* The last one may have been freed: then go by what is left. */
-		if (last != NULL && last->news_link == NULL)
-			last = NULL;
 	}
 	if (table->news_first != NULL)
 		muses_task_queue(&table->tell);
@@ -219,6 +222,17 @@ void core_stream_settle(struct core_stream *st)
 		core_stream_free(st);
 }
 
+/* Would another stream be beyond the limit, in all or (half of it) of one session, by
+ * more than spare? */
+static bool too_many(const struct core_session *s, int spare)
+{
+	const struct core_sessions *table = s->table;
+	int64_t most = (int64_t)table->config.most_streams + spare;
+	int64_t share = (int64_t)table->config.most_streams / 2 + spare;
+
+	return (int64_t)table->stream_count >= most || (int64_t)s->streams.count >= share;
+}
+
 struct core_stream *core_stream_open(struct core_session *s, const char *service,
                                      uint16_t source_port,
                                      const struct core_stream_user *user, void *data)
@@ -227,7 +241,7 @@ struct core_stream *core_stream_open(struct core_session *s, const char *service
 	struct core_stream *st;
 
 	if (s->closing || table->stopping || strlen(service) > CORE_SERVICE_MAX ||
-	    table->stream_count >= table->config.most_streams)
+	    too_many(s, 0) || s->next_stream > MUSES_VARINT_MAX)
 		return NULL;
 	st = core_stream_new(s, s->next_stream, true, service, strlen(service));
 	if (st == NULL)
@@ -308,21 +322,29 @@ void core_stream_close(struct core_stream *st)
 
 void core_stream_end(struct core_stream *st, enum core_reason reason)
 {
-	if (st->user != NULL && st->reason == CORE_REASON_NONE)
-		st->reason = (uint8_t)reason;
+	struct core_session *s = st->session;
+	/* All there, only not read yet: the user loses nothing. */
+	bool whole = !st->abandoned && !st->resetting && !st->receive.reset &&
+	             core_stream_send_done(st) && core_stream_receive_done(st);
+
 	core_stream_unready(st);
 	st->due = 0;
-	st->resetting = true;
-	st->send.reset_acked = true;
-	st->receive.reset = true;
 	if (st->position_out) {
 		st->position_out = false;
-		st->session->positions_out--;
+		s->positions_out--;
 	}
-	core_stream_send_release(st);
-	core_stream_tell(st, CORE_NEWS_RESET);
-	if (st->user == NULL)
-		st->abandoned = true;
+	if (!whole) {
+		if (st->reason == CORE_REASON_NONE)
+			st->reason = (uint8_t)reason;
+		st->resetting = true;
+		st->send.reset_acked = true;
+		st->receive.reset = true;
+		core_stream_send_release(st);
+		core_stream_receive_release(st);
+		core_stream_tell(st, CORE_NEWS_RESET);
+	}
+	/* A peer that begins anew may use its number again, at once. */
+	core_hash_move(&s->streams, &st->node, st->node.key | ENDED);
 	core_stream_settle(st);
 }
 
@@ -443,15 +465,16 @@ void core_stream_opened(struct core_session *s, const struct core_frame *f)
 	}
 	if (was_seen(s, f->stream / 2))
 		return;
-	if (table->stream_count >=
-	    (size_t)table->config.most_streams + STREAMS_REFUSED_MOST) {
-		core_session_violated(s, "far too many streams");
+	if (too_many(s, STREAMS_REFUSED_MOST)) {
+		/* Those that were refused have to go first. */
+		core_session_count(s, "far too many streams");
+		s->deaf = true;
 		return;
 	}
 	st = core_stream_new(s, f->stream, false, (const char *)f->data, f->size);
 	if (st == NULL) {
-		/* Not remembered as seen: it may come again when there is memory. */
 		core_session_count(s, "no memory for a stream");
+		s->deaf = true;
 		return;
 	}
 	core_ranges_add(&s->seen_streams, f->stream / 2, f->stream / 2);
@@ -460,7 +483,7 @@ void core_stream_opened(struct core_session *s, const struct core_frame *f)
 	st->destination_port = f->destination_port;
 	memcpy(service, f->data, f->size);
 	service[f->size] = '\0';
-	if (table->stream_count > table->config.most_streams)
+	if (too_many(s, 1))
 		core_stream_reject(st, CORE_REASON_LIMIT);
 	else if (strlen(service) != f->size || f->size == 0 || !muses_name_valid(service))
 		core_stream_reject(st, CORE_REASON_NO_SERVICE);
@@ -509,6 +532,8 @@ void core_streams_resumed(struct core_session *s)
 		struct core_stream *st = muses_container(n, struct core_stream, node);
 		uint8_t due = CORE_DUE_POSITION | CORE_DUE_WINDOW;
 
+		if (core_stream_gone(st))
+			continue;
 		if (st->resetting && !st->send.reset_acked)
 			due |= CORE_DUE_RESET;
 		if (st->ours && !st->open_sent) {

@@ -26,6 +26,8 @@ static void count_consumed(struct core_stream *st, uint64_t size)
 	struct core_session *s = st->session;
 	uint32_t window = s->table->config.session_window;
 
+	if (core_stream_gone(st))
+		return; /* The session counts anew, without it. */
 	s->receive_consumed += size;
 	if (s->receive_limit - s->receive_consumed <= window / 2) {
 		s->due |= CORE_DUE_WINDOWS;
@@ -48,7 +50,7 @@ bool core_stream_reaches(struct core_stream *st, uint64_t position)
 	return true;
 }
 
-/* Do the bytes at position agree with those held in the chain b? */
+/* Do the bytes at position agree with those held in the chain b, which is sorted? */
 static bool agrees(const struct muses_buf *b, uint64_t near, uint64_t position,
                    const uint8_t *data, size_t size)
 {
@@ -58,6 +60,8 @@ static bool agrees(const struct muses_buf *b, uint64_t near, uint64_t position,
 		uint64_t from = begin > position ? begin : position;
 		uint64_t to = end < position + size ? end : position + size;
 
+		if (begin >= position + size)
+			break;
 		if (from < to &&
 		    memcmp(b->data + (from - begin), data + (from - position),
 		           (size_t)(to - from)) != 0)
@@ -106,8 +110,16 @@ static void put_apart(struct core_stream *st, uint64_t position, struct muses_bu
 	struct core_stream_receive *in = &st->receive;
 	struct muses_buf **link = &in->apart;
 
-	while (*link != NULL && position_of(*link, in->contiguous) < position)
-		link = &(*link)->next;
+	for (; *link != NULL; link = &(*link)->next) {
+		uint64_t at = position_of(*link, in->contiguous);
+
+		if (at <= position && at + (*link)->size >= position + b->size) {
+			muses_buf_free(b); /* Sent again, and here already. */
+			return;
+		}
+		if (at >= position)
+			break;
+	}
 	b->mark = (uint32_t)position;
 	b->next = *link;
 	*link = b;
@@ -138,7 +150,8 @@ void core_stream_arrived(struct core_stream *st, uint64_t position,
 		return;
 	}
 	if (slice != NULL) {
-		if (!agrees(in->first, in->contiguous, position, slice->data, size) ||
+		if ((position < in->contiguous &&
+		     !agrees(in->first, in->contiguous, position, slice->data, size)) ||
 		    !agrees(in->apart, in->contiguous, position, slice->data, size)) {
 			muses_buf_free(slice);
 			core_session_violated(s, "stream bytes differ");
@@ -151,8 +164,10 @@ void core_stream_arrived(struct core_stream *st, uint64_t position,
 			append(in, slice);
 			join_apart(st);
 		} else if (s->apart_count >= APART_MOST) {
+			/* The one that closes the gap is never refused. */
 			muses_buf_free(slice);
-			core_session_violated(s, "too many pieces out of order");
+			core_session_count(s, "too many pieces out of order");
+			s->deaf = true;
 			return;
 		} else {
 			put_apart(st, position, slice);

@@ -111,6 +111,8 @@ int core_traffic_seal(struct core_traffic *t, uint64_t index, const struct iovec
 	*sequence = t->sequence++;
 	err = t->suite->seal(t->send.context, *sequence, aad, sizeof(aad), iov, iov_count,
 	                     at + CORE_HEADER_BYTES, &sealed_size);
+	if (err == 0 && sealed_size > most)
+		err = MUSES_ECRYPTO;
 	if (err != 0)
 		return err;
 	header.length = (uint16_t)sealed_size;
@@ -130,7 +132,8 @@ static enum core_opened open_with(struct core_traffic *t, void *context, uint32_
 
 	write_aad(t, RECEIVING, step, b->data, aad);
 	if (t->suite->open(context, p->sequence, aad, sizeof(aad),
-	                   b->data + CORE_HEADER_BYTES, p->length, &plain_size) != 0) {
+	                   b->data + CORE_HEADER_BYTES, p->length, &plain_size) != 0 ||
+	    plain_size > p->length) {
 		t->failed++;
 		return CORE_NOT_AUTHENTIC;
 	}
