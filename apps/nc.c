@@ -64,61 +64,72 @@ static bool drain(struct pipe_end *p)
 	return true;
 }
 
-/* The stream has ended: how?  An exit code. */
-static int verdict(const struct app *app, struct muses_client *client)
+/* What the node has told so far.  True: the connection is over, and *event says
+ * how; or the node has gone. */
+static bool told(struct muses_client *client, struct muses_event *event)
 {
-	struct muses_event event = { 0 };
+	int got;
 
-	for (int waited = 0; waited < 2; waited++) {
-		struct pollfd p = { .fd = muses_client_descriptor(client),
-			            .events = POLLIN };
-		int got;
+	while ((got = muses_client_event(client, event)) == 1)
+		if (event->kind == MUSES_EVENT_ENDED)
+			return true;
+	if (got == 0)
+		return false;
+	event->err = got;
+	snprintf(event->why, sizeof(event->why), "the node has gone");
+	return true;
+}
 
-		while ((got = muses_client_event(client, &event)) == 1)
-			if (event.kind == MUSES_EVENT_ENDED)
-				return event.err == 0
-				               ? APP_OK
-				               : app_fail(app,
-				                          app_exit_code(event.err, true),
-				                          "%s", event.why);
-		if (got < 0)
-			return app_fail(app, APP_TRANSPORT, "the node has gone");
-		poll(&p, 1, VERDICT_MS);
-	}
-	return APP_OK;
+/* The stream has ended: how?  An exit code. */
+static int verdict(const struct app *app, struct muses_client *client,
+                   struct muses_event *event, bool over)
+{
+	struct pollfd p = { .fd = muses_client_descriptor(client), .events = POLLIN };
+
+	for (int i = 0; i < 4 && !over && poll(&p, 1, VERDICT_MS) > 0; i++)
+		over = told(client, event);
+	if (!over || event->err == 0)
+		return APP_OK; /* Still open in our direction, which we do not need. */
+	return app_fail(app, app_exit_code(event->err, true), "%s", event->why);
 }
 
 static int pump(const struct app *app, struct muses_client *client, int fd)
 {
 	static struct pipe_end out, in;
+	struct muses_event event = { 0 };
+	bool over = false;
 
 	out.from = STDIN_FILENO;
 	out.to = in.from = fd;
 	in.to = STDOUT_FILENO;
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	for (;;) {
-		struct pollfd p[3] = {
+		struct pollfd p[4] = {
 			{ .fd = wants_in(&out) ? STDIN_FILENO : -1, .events = POLLIN },
 			{ .fd = fd, .events = wants_in(&in) | wants_out(&out) },
 			{ .fd = wants_out(&in) ? STDOUT_FILENO : -1, .events = POLLOUT },
+			{ .fd = over ? -1 : muses_client_descriptor(client),
+			  .events = POLLIN },
 		};
 
-		if (poll(p, 3, -1) < 0 && errno != EINTR)
+		if (poll(p, 4, -1) < 0 && errno != EINTR)
 			return app_fail(app, APP_FAILED, "poll: %s", strerror(errno));
 		if (p[0].revents != 0 && !fill(&out))
 			out.ended = true;
 		if ((p[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
 		    wants_in(&in) != 0 && !fill(&in))
 			in.ended = true;
-		if (out.size > 0 && !drain(&out))
-			in.ended =
-				true; /* The stream is gone; why, verdict() will know. */
+		/* Suspended and resumed are read, too: unread, they would pile up. */
+		over = over || (p[3].revents != 0 && told(client, &event));
+		if (out.size > 0 && !drain(&out)) {
+			out.size = 0; /* Nobody takes it; what came may still be read. */
+			out.ended = true;
+		}
 		if (in.size > 0 && !drain(&in))
-			return APP_OK; /* Nobody reads us any more, as in `nc ... | head`.
-			                */
+			return APP_OK; /* Nobody reads us: nc ... | head */
 		if (in.ended && in.size == 0) {
 			shutdown(fd, SHUT_WR);
-			return verdict(app, client);
+			return verdict(app, client, &event, over);
 		}
 		if (out.ended && out.size == 0 && out.from >= 0) {
 			out.from = -1;

@@ -348,7 +348,8 @@ static void verb_connect(const struct request *r)
 	                       &s->connection);
 	if (err != 0) {
 		refuse(c, r->tag, err, "cannot connect to %.100s: %s", name,
-		       muses_strerror(err));
+		       err == MUSES_EUSAGE ? "that is this node itself"
+		                           : muses_strerror(err));
 		stream_free(s);
 	} else if (timeout_ms == 0 || established(s)) {
 		hand_over(s);

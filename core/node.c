@@ -78,6 +78,15 @@ static int host_resolve(void *owner, const char *name, struct muses_id *id)
 	return core_node_resolve(owner, name, id);
 }
 
+/* A connection with ourselves is a mistake in somebody's arguments. */
+static int lcm_resolve(void *owner, const char *name, struct muses_id *id)
+{
+	struct core_node *node = owner;
+	int err = core_node_resolve(node, name, id);
+
+	return err == 0 && muses_id_equal(id, &node->id) ? MUSES_EUSAGE : err;
+}
+
 static void host_show(void *owner, const struct muses_id *id, char *text)
 {
 	core_node_show(owner, id, text);
@@ -167,7 +176,7 @@ static int open_parts(struct core_node *node)
 	struct core_sessions_config sessions = node->config->sessions;
 	const struct core_lcm_host host = {
 		.owner = node,
-		.resolve = host_resolve,
+		.resolve = lcm_resolve,
 		.show = host_show,
 		.session = host_session,
 	};

@@ -30,7 +30,7 @@ expect() {
 	[ "$got" -eq "$code" ] || echo "# exit code $got, not $code"
 }
 
-echo 1..57
+echo 1..58
 
 # ---- help and wrong arguments ---------------------------------------------------
 expect 0 '^muses [0-9]' "--version says which" "$muses" --version
@@ -138,6 +138,8 @@ expect 0 '"name": "solo"' "status --json shows it for programs" "$muses" -c solo
 expect 1 'another program answers' "a second node does not take the first one's socket" \
 	"$muses" node solo.json
 expect 124 'did not answer within' "nc gives up after --wait" "$muses" -c solo.sock nc -w 1 peer ssh
+expect 1 'this node itself' "nc to oneself is a mistake, and says so" \
+	"$muses" -c solo.sock nc solo ssh
 expect 0 '' "reload of the same file is fine" "$muses" -c solo.sock reload
 sed -i 's/"aes_gcm"/"chacha20_poly1305"/' solo.json
 expect 2 'needs a restart' "reload refuses what needs a restart, and says what" \
