@@ -10,10 +10,12 @@
 
 enum { LEAST_BUCKETS = 8 };
 
+/* The highest bits of the product: all of the key has a part in them. */
 static size_t place_of(const struct core_hash *h, uint64_t key)
 {
-	return (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) &
-	       (h->bucket_count - 1);
+	uint64_t mixed = (key * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+
+	return (size_t)(mixed * h->bucket_count >> 32);
 }
 
 static bool resize(struct core_hash *h, size_t bucket_count)
