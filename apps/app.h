@@ -10,7 +10,7 @@
 enum app_exit {
 	APP_OK = 0,
 	APP_FAILED = 1,
-	APP_USAGE = 2,   /* Wrong arguments, or a wrong configuration. */
+	APP_USAGE = 2,   /* Wrong arguments. */
 	APP_NO_NODE = 3, /* The node's control socket does not answer. */
 	APP_NO_PEER = 4, /* The peer cannot be reached. */
 	APP_TIMEOUT = 124,

@@ -92,7 +92,7 @@ static void help(void)
 	       "  -h, --help               this, or the help of a verb\n"
 	       "      --version\n"
 	       "\n"
-	       "exit codes: 0 done, 1 failed, 2 wrong arguments or configuration, 3 the "
+	       "exit codes: 0 done, 1 failed, 2 wrong arguments, 3 the "
 	       "node\n"
 	       "does not answer, 4 the peer cannot be reached, 124 time-out, 255 "
 	       "connection "

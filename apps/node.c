@@ -97,8 +97,7 @@ static int live(const struct app *app, struct process *p, struct core_env *env,
 	p->log = env->log;
 	err = core_node_open(&p->node, env, config, why, sizeof(why));
 	if (err != 0)
-		return app_fail(app, err == MUSES_ECONFIG ? APP_USAGE : APP_FAILED, "%s",
-		                why);
+		return app_fail(app, APP_FAILED, "%s", why);
 	if (watch_signals(p) != 0) {
 		core_node_close(p->node);
 		return app_fail(app, APP_FAILED, "cannot watch for signals");
@@ -157,7 +156,7 @@ static bool read_config(struct app *app, int argc, char **argv,
 	err = core_config_read(config, argv[optind], *loader, why, sizeof(why));
 	if (err == 0)
 		return true;
-	*code = app_fail(app, APP_USAGE, "%s: %s", argv[optind], why);
+	*code = app_fail(app, APP_FAILED, "%s: %s", argv[optind], why);
 	core_loader_close(*loader);
 	return false;
 }
@@ -187,7 +186,7 @@ int app_check(struct app *app, int argc, char **argv)
 	if (read_config(app, argc, argv, &loader, &config, &code)) {
 		code = core_config_check_open(config, log, why, sizeof(why)) == 0
 		               ? APP_OK
-		               : app_fail(app, APP_USAGE, "%s: %s", config->path, why);
+		               : app_fail(app, APP_FAILED, "%s: %s", config->path, why);
 		for (size_t i = 0; code == APP_OK && i < config->warnings.count; i++)
 			app_fail(app, 0, "%s: warning: %s", config->path,
 			         config->warnings.item[i]);

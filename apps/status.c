@@ -135,8 +135,7 @@ static int ask(const struct app *app, const char *request, char **answer)
 	if (err == MUSES_ECLOSED || err == MUSES_ETIMEOUT)
 		code = app_fail(app, APP_NO_NODE, "%s", muses_client_why(client));
 	else if (err != 0)
-		code = app_fail(app, err == MUSES_ECONFIG ? APP_USAGE : APP_FAILED, "%s",
-		                muses_client_why(client));
+		code = app_fail(app, APP_FAILED, "%s", muses_client_why(client));
 	muses_client_close(client);
 	return code;
 }

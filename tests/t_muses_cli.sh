@@ -101,13 +101,13 @@ else
 	echo "ok $count - check likes what init made # SKIP there is no plugin noise here"
 fi
 sed 's/"aes_gcm"/"aes_gcn"/' dora.json >bad.json
-expect 2 'pipeline.security\[0\]' "check names the place of a mistake" "$muses" check bad.json
+expect 1 'pipeline.security\[0\]' "check names the place of a mistake" "$muses" check bad.json
 sed 's/"control"/"controll"/' dora.json >bad.json
-expect 2 'controll' "check names an unknown key" "$muses" check bad.json
+expect 1 'controll' "check names an unknown key" "$muses" check bad.json
 echo '{ "name": ' >bad.json
-expect 2 'bad.json' "check survives half a file" "$muses" check bad.json
-expect 2 'bad.json' "and node refuses the same" "$muses" node bad.json
-expect 2 'No such file' "check says when there is no file" "$muses" check none.json
+expect 1 'bad.json' "check survives half a file" "$muses" check bad.json
+expect 1 'bad.json' "and node refuses the same" "$muses" node bad.json
+expect 1 'No such file' "check says when there is no file" "$muses" check none.json
 
 # ---- a running node -------------------------------------------------------------
 printf '{ "group": "%s" }\n' "$one" >psk.json
@@ -142,7 +142,7 @@ expect 1 'this node itself' "nc to oneself is a mistake, and says so" \
 	"$muses" -c solo.sock nc solo ssh
 expect 0 '' "reload of the same file is fine" "$muses" -c solo.sock reload
 sed -i 's/"aes_gcm"/"chacha20_poly1305"/' solo.json
-expect 2 'needs a restart' "reload refuses what needs a restart, and says what" \
+expect 1 'needs a restart' "reload refuses what needs a restart, and says what" \
 	"$muses" -c solo.sock reload
 sed -i 's/"chacha20_poly1305"/"aes_gcm"/; s|"forward":  \[\]|"forward": [ { "listen": "unix:f.sock", "to": "peer", "service": "x" } ]|' solo.json
 kill -HUP "$node"
