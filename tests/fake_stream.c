@@ -91,7 +91,7 @@ void core_stream_commit(struct core_stream *s, size_t size)
 {
 	s->sent_size += size;
 	s->window -= size;
-	if (fake_on_commit != NULL)
+	if (size > 0 && fake_on_commit != NULL)
 		fake_on_commit(s);
 }
 void core_stream_finish(struct core_stream *s)

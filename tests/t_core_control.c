@@ -42,6 +42,8 @@ static void node_later(struct muses_timer *t)
 	struct core_stream *s = fake_opened;
 
 	(void)t;
+	if (s->closed)
+		return;
 	if (strcmp(s->service, "refused") == 0) {
 		s->user->reset(s, s->data, CORE_REASON_NOT_ALLOWED);
 	} else if (strcmp(s->service, "slow") == 0) {
