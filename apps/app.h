@@ -34,6 +34,7 @@ struct app_verb {
 int app_node(struct app *app, int argc, char **argv);
 int app_check(struct app *app, int argc, char **argv);
 int app_plugins(struct app *app, int argc, char **argv);
+int app_options(struct app *app, int argc, char **argv);
 int app_genkey(struct app *app, int argc, char **argv);
 int app_pubkey(struct app *app, int argc, char **argv);
 int app_genpsk(struct app *app, int argc, char **argv);

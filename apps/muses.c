@@ -21,12 +21,17 @@ static const struct app_verb verbs[] = {
 	  "session notices.  Log lines go to stderr.\n",
 	  app_node },
 	{ "check", "FILE", "check a node's configuration",
-	  "Says what `muses node FILE` would refuse, and exits with 2; or nothing, and 0.\n",
+	  "Says what `muses node FILE` would refuse, and exits with 1; or nothing, and 0.\n",
 	  app_check },
 	{ "plugins", "[NAME]", "list the plugins, or the options of one",
 	  "Without NAME, lists every plugin that is found, and says why one is refused.\n"
 	  "With NAME, shows its options: type, unit, range, default and help.\n",
 	  app_plugins },
+	{ "options", "[NAME]", "list what may stand in a configuration",
+	  "NAME is a part of the file (node, log, links, sessions, forward, services) or a\n"
+	  "plugin; without it, all parts of the file that are no plugins are shown.\n"
+	  "  -m, --mdoc   as in the manual page\n",
+	  app_options },
 	{ "genkey", "", "make an identity",
 	  "Writes a new identity to stdout: who has that file is the node.\n"
 	  "    (umask 077; muses genkey > bob.key)\n",

@@ -235,6 +235,43 @@ int core_config_read(struct core_config **config, const char *path,
 	return err;
 }
 
+/* ---- shown ----------------------------------------------------------------- */
+
+/* The smallest value whose reading comes to the table. */
+static json_t *example_of(const char *part)
+{
+	if (strcmp(part, "forward") == 0)
+		return json_pack("[{}]");
+	return strcmp(part, "services") == 0 ? json_pack("{s:{}}", "name")
+	                                     : json_object();
+}
+
+bool core_config_show(const char *part, bool as_mdoc, FILE *file)
+{
+	struct core_config_whole *w = muses_zalloc(sizeof(*w));
+	char why[CORE_SAY_MAX];
+	struct core_config_reader r = {
+		.whole = w,
+		.why = why,
+		.why_size = sizeof(why),
+		.show = file,
+		.as_mdoc = as_mdoc,
+	};
+	json_t *value = example_of(part);
+	const struct key *key = key_find(part);
+	bool shown = false;
+
+	if (w != NULL && value != NULL) {
+		if (strcmp(part, "node") == 0)
+			shown = core_config_read_top(&r, value) == MUSES_EAGAIN;
+		else if (key != NULL && key->read != NULL)
+			shown = key->read(&r, value) == MUSES_EAGAIN;
+	}
+	json_decref(value);
+	core_config_free(w == NULL ? NULL : &w->config);
+	return shown;
+}
+
 /* ---- reload ---------------------------------------------------------------- */
 
 static bool differs(const char *path, char *why, size_t why_size)

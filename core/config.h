@@ -6,6 +6,8 @@
 #include "core/pipeline.h"
 #include "core/session.h"
 
+#include <stdio.h>
+
 /*
  * A node's JSON file as a whole: read, checked, ready to open.  Strict: an
  * unknown or duplicate key, a wrong type or a value out of range is one sentence
@@ -53,6 +55,11 @@ int core_config_parse(struct core_config **config, const char *text, size_t size
                       const char *folder, struct core_loader *loader, char *why,
                       size_t why_size);
 void core_config_free(struct core_config *config);
+
+/* Show the keys of a part of the file as core_options_print() or _print_man() does:
+ * "node" (those that are no objects), "log", "links", "sessions", "forward",
+ * "services".  false: there is no such part, or no memory. */
+bool core_config_show(const char *part, bool as_mdoc, FILE *file);
 
 /* What can only be told by layers that are open: a dry run.  Opens them in a world
  * of its own (open() does no I/O), checks the suites and the names, and closes

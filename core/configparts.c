@@ -19,6 +19,13 @@ int core_config_part(struct core_config_reader *r, const struct muses_plugin *se
 	struct core_config_part *part;
 	int err;
 
+	if (r->show != NULL) {
+		if (r->as_mdoc)
+			core_options_print_man(section->options, r->show);
+		else
+			core_options_print(section->options, r->show);
+		return MUSES_EAGAIN;
+	}
 	if (!json_is_object(object))
 		return core_say(r->why, r->why_size, MUSES_ECONFIG, "%s: want an object",
 		                path);
@@ -64,7 +71,7 @@ static const struct muses_option top_options[] = {
 	MUSES_STRING(top, control, NULL, 0,
 	             "Path of the socket that `muses status` uses."),
 	MUSES_STRING(top, state, NULL, 0,
-	             "Path of the small file that outlives the node."),
+	             "Path of a small file that will outlive the node; not used yet."),
 	MUSES_UINT32(top, memory_mib, CORE_ENV_POOL_BYTES >> 20, 1, 65536, "MiB",
 	             "Most memory for packets and streams."),
 	MUSES_OPTIONS_END,

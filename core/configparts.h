@@ -22,6 +22,9 @@ struct core_config_reader {
 	struct core_config_whole *whole;
 	char *why;
 	size_t why_size;
+	/* NULL: read; else show the tables there instead, and read nothing. */
+	FILE *show;
+	bool as_mdoc;
 };
 
 /* A table read like a plugin's, whose sentences speak of keys. */
@@ -31,7 +34,8 @@ struct core_config_reader {
 		.config_size = sizeof(struct section)                      \
 	}
 
-/* Read object by a section's table; *values is its struct, and part of whole. */
+/* Read object by a section's table; *values is its struct, and part of whole.  While
+ * showing: MUSES_EAGAIN. */
 int core_config_part(struct core_config_reader *r, const struct muses_plugin *section,
                      const json_t *object, const char *path, const void **values);
 /* Is name one?  path and key, put together, are where it stands. */

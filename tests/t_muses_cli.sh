@@ -35,7 +35,7 @@ echo 1..58
 # ---- help and wrong arguments ---------------------------------------------------
 expect 0 '^muses [0-9]' "--version says which" "$muses" --version
 expect 0 'exit codes' "--help lists the exit codes" "$muses" --help
-for verb in node check plugins genkey pubkey genpsk init status reload nc send receive; do
+for verb in node check plugins options genkey pubkey genpsk init status reload nc send receive; do
 	expect 0 "^usage: muses $verb" "$verb --help shows how" "$muses" "$verb" --help
 done
 expect 2 'a verb is missing' "without a verb, it says so" "$muses"
