@@ -1,43 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Every pair of nodes in conf/ really runs, and carries a file from one to the other.
-set -u
-muses=${MUSES:-muses}
-here=${srcdir:-.}
-work=$(mktemp -d "${TMPDIR:-/tmp}/t_muses_conf.XXXXXX") || exit 99
-pids=
-tidy() {
-	trap - EXIT INT TERM
-	for pid in $pids; do kill "$pid"; done 2>/dev/null
-	wait 2>/dev/null
-	rm -rf "$work"
-}
-trap tidy EXIT
-trap 'exit 1' INT TERM
-cd "$work" || exit 99
-umask 077
-
-count=0
-ok() { # STATUS TITLE
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		echo "not ok $count - $2"
-		tail -n 4 ./*.log ./*.err 2>/dev/null | sed 's/^/# /'
-	fi
-}
-await() { # TRIES COMMAND...: every 50 ms
-	tries=$1
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-random_port() { echo $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000)); }
-up() { "$muses" -c "$1.sock" status | grep -q '^link .*: up '; }
+. "${srcdir:-.}/tests/lib.sh"
 
 # pair KIND FROM TO TITLE: a file from FROM to TO, and both end cleanly.
 pair() {
@@ -46,9 +10,7 @@ pair() {
 		sed "s/127.0.0.1:74[0-9]7/127.0.0.1:$port/; s/127.0.0.1:8080/127.0.0.1:$local/
 		     s|/run/muses|$work|" "$here/conf/$kind-$name.json" >"$name.json"
 		"$muses" check "$name.json" 2>"$name.err" || { ok 1 "$4"; return; }
-		"$muses" node "$name.json" 2>"$name.log" &
-		eval "pid_$name=$!"
-		pids="$pids $!"
+		node "$name"
 	done
 	mkdir "in.$to"
 	await 200 up "$from" && await 200 up "$to" || { ok 1 "$4"; return; }

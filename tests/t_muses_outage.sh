@@ -1,64 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Real programs over two nodes and a relay that dies in between: nc, curl, ssh, send.
-set -u
-muses=${MUSES:-muses}
-here=${srcdir:-.}
-work=$(mktemp -d "${TMPDIR:-/tmp}/t_muses_outage.XXXXXX") || exit 99
-pids=
-tidy() {
-	trap - EXIT INT TERM
-	for pid in $pids; do
-		kill -CONT "$pid"
-		kill "$pid"
-	done 2>/dev/null
-	wait 2>/dev/null
-	rm -rf "$work"
-}
-trap tidy EXIT
-trap 'exit 1' INT TERM
-cd "$work" || exit 99
-umask 077
+. "${srcdir:-.}/tests/lib.sh"
 
-count=0
-ok() { # STATUS TITLE
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		echo "not ok $count - $2"
-		tail -n 4 ./*.log ./*.err 2>/dev/null | sed 's/^/# /'
-	fi
-}
-skip() { # TITLE WHY
-	count=$((count + 1))
-	echo "ok $count - $1 # SKIP $2"
-}
-await() { # TRIES COMMAND...: every 50 ms
-	tries=$1
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-random_port() { echo $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000)); }
-node() { # NAME
-	"$muses" node "$1.json" 2>>"$1.log" &
-	eval "pid_$1=$!"
-	pids="$pids $!"
-}
-end_relay() {
-	kill -KILL "$pid_relay1"
-	wait "$pid_relay1" 2>/dev/null
-}
 state() { "$muses" -c bob.sock status | grep -q "^session alice: $1"; }
-up() { "$muses" -c "$1.sock" status | grep -q '^link .*: up '; }
 # An outage of a second and a half, once COMMAND... says that all is under way.
 outage() {
 	await 200 "$@" || return 1
-	end_relay
+	kill_node relay1
 	await 200 state suspended || return 1
 	sleep 1
 	node relay1
@@ -148,34 +97,14 @@ fi
 # ---- ssh, through nc as its ProxyCommand and through a forward --------------------
 one="ssh works with nc as its ProxyCommand, over an outage"
 two="ssh works through a forward"
-sshd=$(command -v sshd || echo /usr/sbin/sshd)
-if ! command -v ssh >/dev/null || [ ! -x "$sshd" ] ||
-   { [ "$(id -u)" -eq 0 ] && [ ! -d /run/sshd ]; }; then
+if ! ssh_works; then
 	skip "$one" "there is no ssh, or sshd cannot run here"
 	skip "$two" "there is no ssh, or sshd cannot run here"
 else
-	ssh-keygen -q -t ed25519 -N '' -f host.key
-	ssh-keygen -q -t ed25519 -N '' -f user.key
-	cp user.key.pub authorized
-	cat >sshd.conf <<-END
-		ListenAddress 127.0.0.1
-		Port $ssh
-		HostKey $work/host.key
-		AuthorizedKeysFile $work/authorized
-		PidFile none
-		UsePAM no
-		StrictModes no
-		PasswordAuthentication no
-		PermitRootLogin prohibit-password
-	END
-	"$sshd" -D -e -f sshd.conf 2>sshd.log &
-	pids="$pids $!"
-	await 100 grep -q 'listening' sshd.log
-	options="-i user.key -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=known
-		-o LogLevel=ERROR -F none"
+	start_sshd "$ssh"
 	# It says "begun", and then waits for us, as somebody at a keyboard would.
 	mkfifo keys
-	MUSES_CONTROL="$work/bob.sock" timeout 60 ssh $options \
+	MUSES_CONTROL="$work/bob.sock" timeout 60 ssh $ssh_options \
 		-o ProxyCommand="'$muses' nc %h ssh" alice 'echo begun; read line; echo "$line"' \
 		<keys >ssh.out 2>ssh.err &
 	client=$!
@@ -186,7 +115,7 @@ else
 	wait "$client"
 	[ $? -eq 0 ] && grep -q 'still here' ssh.out
 	ok $? "$one"
-	timeout 20 ssh $options -p "$forward" 127.0.0.1 'echo through' >ssh.out 2>ssh.err </dev/null
+	timeout 20 ssh $ssh_options -p "$forward" 127.0.0.1 'echo through' >ssh.out 2>ssh.err </dev/null
 	grep -q through ssh.out
 	ok $? "$two"
 fi
