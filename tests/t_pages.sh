@@ -179,4 +179,16 @@ done
 [ "$tried" -ge 15 ] || { echo "only $tried examples found" >>out; bad=1; }
 ok $bad "examples of layers in the plugins' pages pass muses check"
 
+# ---- C ---------------------------------------------------------------------------
+title="the plugin that muses-plugin(3) begins with is found and fits"
+if [ -f "${builddir:-.}/doc/examples/.libs/nowhere.so" ]; then
+	whole transport '"transport": [ { "plugin": "nowhere", "dial": { "alice": "nowhere" } } ]' >n.json
+	"$muses" check --plugin-path "$builddir/doc/examples" n.json >out 2>&1 &&
+		"$muses" plugins --plugin-path "$builddir/doc/examples" nowhere >>out 2>&1
+	ok $? "$title"
+else
+	count=$((count + 1))
+	echo "ok $count - $title # SKIP a static build loads no plugins"
+fi
+
 echo "1..$count"
