@@ -42,8 +42,8 @@ static void seal(struct hostile *h, const uint8_t *plain, size_t size)
 	struct muses_buf *b = core_buf_new(h->node->env.pool, MUSES_HEADROOM, size + 100);
 	uint64_t sequence;
 
-	CU_ASSERT_EQUAL(core_traffic_seal(&h->traffic, number_of(h->partial[1]), &iov, 1,
-	                                  size, b, &sequence,
+	CU_ASSERT_EQUAL(core_traffic_seal(&h->traffic, number_of(h->partial[!h->role]),
+	                                  &iov, 1, size, b, &sequence,
 	                                  core_loop_now(h->bench->loop)),
 	                0);
 	(void)core_overlay_ops(h->node->pipeline)
@@ -131,6 +131,7 @@ void hostile_hello(struct hostile *h, const uint8_t *echo)
 	size_t begin, size;
 
 	ops->end(h->keys);
+	h->role = MUSES_INITIATOR;
 	CU_ASSERT_EQUAL(ops->begin(h->node->pipeline->keys, MUSES_INITIATOR,
 	                           &h->victim->id, &a->pattern, &messages, NULL, 0,
 	                           &h->keys),
@@ -177,45 +178,109 @@ static void on_retry(struct hostile *h, const uint8_t *data, size_t size)
 	hostile_say(h, h->hello, h->hello_size);
 }
 
-static void on_hello_b(struct hostile *h, const uint8_t *data, size_t size)
+/* Both messages are done: the keys, from offer and both partial ids. */
+static void derive(struct hostile *h, const uint8_t *offer)
 {
 	const struct muses_suite *suite[CORE_OFFERS_MAX];
-	uint8_t payload[MUSES_KEYS_PAYLOAD_MAX], session_id[CORE_SESSID_SIZE];
-	struct core_payload p;
+	const struct muses_id *ids[2] = { &h->node->id, &h->victim->id };
+	uint8_t session_id[CORE_SESSID_SIZE], mac[3][32];
 	struct muses_shared shared;
 	struct core_root root;
-	const uint8_t *keys;
-	size_t keys_size, payload_size;
-	enum core_way mine = muses_id_compare(&h->node->id, &h->victim->id) < 0
-	                             ? CORE_FROM_LOWER
-	                             : CORE_FROM_HIGHER;
+	enum core_way mine =
+		muses_id_compare(ids[0], ids[1]) < 0 ? CORE_FROM_LOWER : CORE_FROM_HIGHER;
 
-	if (h->keys == NULL || h->keyed ||
-	    !core_hello_b_read(data, size, h->partial[1], &keys, &keys_size) ||
-	    keys_of(h)->read(h->keys, keys, keys_size, payload, &payload_size) != 0 ||
-	    !core_payload_read(&p, payload, payload_size) ||
-	    !core_payload_has(&p, CORE_PAYLOAD_CHOICE))
-		return;
 	core_pipeline_suites(h->node->pipeline, suite, CORE_OFFERS_MAX);
 	memcpy(session_id, h->partial[0], 8);
 	memcpy(session_id + 8, h->partial[1], 8);
 	CU_ASSERT_EQUAL(keys_of(h)->finish(h->keys, &shared), 0);
-	core_schedule_root(&shared, suite[0]->id, session_id, &h->node->id,
-	                   &h->victim->id, &root);
-	core_schedule_finished(&root, MUSES_INITIATOR, shared.transcript, p.offer, 4, 0,
-	                       h->finished);
+	core_schedule_root(&shared, suite[0]->id, session_id, ids[h->role], ids[!h->role],
+	                   &root);
+	core_schedule_finished(&root, MUSES_INITIATOR, shared.transcript, offer, 4, 0,
+	                       mac[2]);
 	for (uint8_t flags = 0; flags < 2; flags++)
-		core_schedule_finished(&root, MUSES_RESPONDER, shared.transcript, p.offer,
-		                       4, flags, h->expected[flags]);
+		core_schedule_finished(&root, MUSES_RESPONDER, shared.transcript, offer,
+		                       4, flags, mac[flags]);
+	memcpy(h->finished, mac[h->role == MUSES_INITIATOR ? 2 : 0], 32);
+	memcpy(h->expected[0], mac[h->role == MUSES_INITIATOR ? 0 : 2], 32);
+	memcpy(h->expected[1], mac[h->role == MUSES_INITIATOR ? 1 : 2], 32);
 	CU_ASSERT_EQUAL(core_traffic_open(&h->traffic, suite[0], 0, mine, root.traffic,
-	                                  session_id, &h->node->id, &h->victim->id),
+	                                  session_id, ids[0], ids[1]),
 	                0);
-	core_resume_open(&h->resume, &h->node->id, &h->victim->id, 0, root.resume);
+	CU_ASSERT_EQUAL(core_resume_open(&h->resume, ids[0], ids[1], 0, root.resume), 0);
 	h->keyed = true;
+}
+
+static void on_hello_b(struct hostile *h, const uint8_t *data, size_t size)
+{
+	uint8_t payload[MUSES_KEYS_PAYLOAD_MAX];
+	struct core_payload p;
+	const uint8_t *keys;
+	size_t keys_size, payload_size;
+
+	if (h->keys == NULL || h->keyed ||
+	    !core_hello_b_read(data, size, h->partial[1], &keys, &keys_size) ||
+	    keys_of(h)->read(h->keys, keys, keys_size, payload, &payload_size) != 0 ||
+	    !core_payload_read(&p, payload, payload_size))
+		return;
+	h->refused = core_payload_has(&p, CORE_PAYLOAD_REFUSED);
+	if (!core_payload_has(&p, CORE_PAYLOAD_CHOICE))
+		return;
+	derive(h, p.offer);
 	if (h->unfinished)
 		return;
 	core_frame_finished(hostile_begin(h), 0, h->finished);
 	hostile_send(h);
+}
+
+static void on_hello_a(struct hostile *h, const uint8_t *hello, size_t size)
+{
+	struct core_hello_a a;
+	struct core_payload p = { 0 };
+	uint8_t prologue[CORE_PROLOGUE_SIZE], message[MUSES_KEYS_MESSAGE_MAX],
+		payload[MUSES_KEYS_PAYLOAD_MAX], messages, out[CORE_HELLO_MOST];
+	struct muses_writer w = muses_writer(p.offer, sizeof(p.offer));
+	size_t clear_size, payload_size;
+
+	if (h->answer == NULL || h->keyed ||
+	    !core_hello_a_read(&a, hello, size, &h->node->id, &clear_size))
+		return;
+	keys_of(h)->end(h->keys);
+	core_hello_prologue(hello, clear_size, prologue);
+	h->role = MUSES_RESPONDER;
+	memcpy(h->partial[0], a.partial, 8);
+	if (keys_of(h)->begin(h->node->pipeline->keys, MUSES_RESPONDER, &a.source,
+	                      &a.pattern, &messages, prologue, sizeof(prologue),
+	                      &h->keys) != 0 ||
+	    keys_of(h)->read(h->keys, a.keys, a.keys_size, payload, &payload_size) != 0 ||
+	    core_rand_bytes(h->bench->rand, h->partial[1], 8) != 0)
+		return;
+	p.present = 1u << CORE_PAYLOAD_CHOICE | 1u << CORE_PAYLOAD_PARTIAL;
+	p.version = CORE_VERSION;
+	memcpy(p.partial, h->partial[1], 8);
+	muses_write_u16(&w, a.offer[0].suite);
+	muses_write_u8(&w, a.offer[0].reliability);
+	muses_write_u8(&w, a.offer[0].version);
+	h->answer(&p);
+	keys_of(h)->write(h->keys, payload,
+	                  core_payload_write(&p, payload, sizeof(payload)), message,
+	                  sizeof(message), &payload_size);
+	size = core_hello_b_write(out, sizeof(out), number_of(h->partial[0]),
+	                          h->partial[1], message, payload_size);
+	hostile_say(h, out, size);
+	derive(h, p.offer);
+}
+
+void hostile_mac1(const struct hostile *h, uint8_t *hello, size_t size)
+{
+	uint8_t key[32], mac[32];
+
+	muses_sha256((struct muses_part[]){ { "mac1----", 8 },
+	                                    { h->victim->id.bytes, MUSES_ID_SIZE } },
+	             2, key);
+	muses_hmac_sha256(key, 32,
+	                  (struct muses_part[]){ { hello, size - 2 * CORE_MAC_SIZE } }, 1,
+	                  mac);
+	memcpy(hello + size - 2 * CORE_MAC_SIZE, mac, CORE_MAC_SIZE);
 }
 
 static void on_packet(void *owner, struct muses_buf *b, const struct muses_met *met)
@@ -234,6 +299,8 @@ static void on_packet(void *owner, struct muses_buf *b, const struct muses_met *
 	}
 	if (p.type == CORE_PACKET_RETRY)
 		on_retry(h, data, p.length);
+	else if (p.type == CORE_PACKET_HELLO_A)
+		on_hello_a(h, b->data, b->size);
 	else if (p.type == CORE_PACKET_HELLO_B)
 		on_hello_b(h, data, p.length);
 	else if (p.type == CORE_PACKET_DATA)

@@ -37,10 +37,13 @@ struct hostile {
 	struct core_offer offer[CORE_OFFERS_MAX];
 	size_t offer_count;
 	uint8_t partial[2][8];      /* By role. */
+	enum muses_role role;
+	/* Not NULL: answers HELLO_A, with what this makes of the honest payload. */
+	void (*answer)(struct core_payload *p);
 	bool mute;                  /* Answers no RETRY. */
 	bool unfinished;            /* Never says FINISHED. */
 	bool deaf;                  /* Acknowledges nothing. */
-	bool keyed, confirmed;
+	bool keyed, confirmed, refused;
 	uint8_t finished[32], expected[2][32], flags;
 	struct core_traffic traffic;
 	struct core_resume resume;
@@ -70,6 +73,8 @@ struct muses_writer *hostile_begin(struct hostile *h);
 void hostile_send(struct hostile *h);
 /* hostile_send(), then a second passes. */
 void hostile_send_wait(struct hostile *h);
+/* mac1 anew, for who changed a HELLO_A: its key is no secret. */
+void hostile_mac1(const struct hostile *h, uint8_t *hello, size_t size);
 /* OPEN of stream, for service "s0". */
 void hostile_stream(struct hostile *h, uint64_t stream);
 /* Did the victim close the session, and say so? */
