@@ -71,7 +71,7 @@ static const struct muses_option top_options[] = {
 	MUSES_STRING(top, control, NULL, 0,
 	             "Path of the socket that `muses status` uses."),
 	MUSES_STRING(top, state, NULL, 0,
-	             "Path of a small file that will outlive the node; not used yet."),
+	             "Path of a small file that outlives the node."),
 	MUSES_UINT32(top, memory_mib, CORE_ENV_POOL_BYTES >> 20, 1, 65536, "MiB",
 	             "Most memory for packets and streams."),
 	MUSES_OPTIONS_END,

@@ -2,53 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Does what README.md says under "ssh that survives", line by line: its commands and
 # its pieces of JSON are taken from there, with ports that are free here.
-set -u
-muses=${MUSES:-muses}
-here=$(cd "${srcdir:-.}" && pwd) || exit 99
-readme=$here/README.md
-sshd=$(command -v sshd || echo /usr/sbin/sshd)
-ssh=$(command -v ssh)
-if [ -z "$ssh" ] || [ ! -x "$sshd" ] || { [ "$(id -u)" -eq 0 ] && [ ! -d /run/sshd ]; }; then
+. "${srcdir:-.}/tests/lib.sh"
+if ! ssh_works; then
 	echo "1..0 # SKIP there is no ssh, or sshd cannot run here"
 	exit 0
 fi
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/t_readme.XXXXXX") || exit 99
-pids=
-tidy() {
-	trap - EXIT INT TERM
-	for pid in $pids; do
-		kill "$pid"
-	done 2>/dev/null
-	wait 2>/dev/null
-	rm -rf "$work"
-}
-trap tidy EXIT
-trap 'exit 1' INT TERM
-cd "$work" || exit 99
-umask 077
+echo 1..8
+ssh=$(command -v ssh)
+readme=$here/README.md
 mkdir server laptop bin
-
-count=0
-ok() { # STATUS TITLE
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		echo "not ok $count - $2"
-		tail -n 5 ./*.log | sed 's/^/# /'
-	fi
-}
-await() { # TRIES COMMAND...: every 50 ms
-	tries=$1
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-random_port() { echo $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000)); }
 link=$(random_port) door=$(random_port) forward=$(random_port)
 
 section=$(sed -n '/^## ssh that survives/,/^## /p' "$readme")
@@ -83,8 +45,7 @@ exec "$ssh" -F "$work/config" "\$@"
 END
 chmod +x bin/ssh
 PATH=$work/bin:$PATH
-ssh-keygen -q -t ed25519 -N '' -f host.key && ssh-keygen -q -t ed25519 -N '' -f user.key || exit 99
-cp user.key.pub authorized
+start_sshd "$door" || exit 99
 cat >config <<END
 IdentityFile $work/user.key
 IdentitiesOnly yes
@@ -92,10 +53,6 @@ StrictHostKeyChecking no
 UserKnownHostsFile /dev/null
 LogLevel ERROR
 END
-"$sshd" -D -e -f /dev/null -o ListenAddress=127.0.0.1:"$door" -o HostKey="$work/host.key" \
-	-o AuthorizedKeysFile="$work/authorized" -o StrictModes=no -o PidFile=none \
-	-o UsePAM=no 2>sshd.log &
-pids="$pids $!"
 
 # ---- 1. a node on each -----------------------------------------------------------
 (cd server && eval "$(said '^muses init alice$')" >../init.log 2>&1) &&
@@ -125,21 +82,20 @@ run server alice && run laptop bob && await 200 muses -c laptop/bob.sock status 
 ok $? "they run, and link"
 
 # ---- 5. use it ----------------------------------------------------------------------
-cd laptop || exit 99
-eval "$(said '^export MUSES_CONTROL')"
+# says COMMAND...: what it says, in the laptop's folder, is "it works".
+says() {
+	[ "$(cd laptop && timeout 30 "$@" echo it works 2>>../ssh.err)" = "it works" ]
+}
 line=$(said '^ssh -o ProxyCommand')
-[ "$(eval "timeout 30 $line echo it works" 2>../ssh.log)" = "it works" ]
+(cd laptop && eval "$(said '^export MUSES_CONTROL')" && cd .. && eval "says $line")
 ok $? "ssh works with nc as its ProxyCommand"
 # ~/.ssh/config, with another home.
-printf '%s\n' "$section" | sed -n '/^    Host alice/,/^$/p' | sed "s|~/|$work/laptop/|" >>../config
-unset MUSES_CONTROL
-[ "$(timeout 30 ssh alice echo it works 2>>../ssh.log)" = "it works" ]
+printf '%s\n' "$section" | sed -n '/^    Host alice/,/^$/p' | sed "s|~/|$work/laptop/|" >>config
+says ssh alice
 ok $? "so it does with the lines for ~/.ssh/config"
 
-edit bob.json forward && muses -c bob.sock reload >../reload.log 2>&1
+edit laptop/bob.json forward && muses -c laptop/bob.sock reload >reload.log 2>&1
 ok $? "a forward can be added while the node runs"
 line=$(printf '%s\n' "$section" | grep -o 'ssh -p 2222 127\.0\.0\.1' | here_for_there)
-[ "$(eval "timeout 30 $line echo it works" 2>>../ssh.log)" = "it works" ]
+says $line
 ok $? "ssh works through it"
-
-echo "1..$count"
