@@ -92,6 +92,20 @@ for document in README.md HACKING.md doc/ARCHITECTURE.md doc/PROTOCOL.md doc/PRO
 done
 ok $bad "files that documents refer to are there"
 
+suites() { sed -n "$1" $2 | sort; }
+suites 's/^| \(0x[0-9a-f]*\) | `\([a-z0-9_]*\)` .*/\2 \1/p' "$here/doc/PROTOCOL.md" >"$work/one"
+suites 's/^\.It \([a-z0-9_]*\) Ta \(0x[0-9a-f]*\) .*/\1 \2/p' \
+	"$(echo "$here"/plugins/security/*/*.7)" >"$work/two"
+diff "$work/one" "$work/two" >"$work/out" && [ -s "$work/one" ]
+ok $? "the protocol and the plugins' pages have the same suites"
+
+bad=0
+: >"$work/out"
+for number in $(grep -rhoE 'doc/PROTOCOL says [0-9]+' "$here/core" "$here/plugins" | sed 's/.* //' | sort -u); do
+	grep -qwE "$number" "$here"/doc/PROTOCOL*.md || { echo "$number" >>"$work/out"; bad=1; }
+done
+ok $bad "sizes that the code says the protocol has are there"
+
 # ---- form ------------------------------------------------------------------------
 if command -v mandoc >/dev/null; then
 	mandoc -T lint $pages 2>/dev/null | grep -v 'referenced manual not found' >"$work/out"
