@@ -32,6 +32,7 @@ static const char config_text[] =
 	"  \"forward\":  [],\n"
 	"  \"services\": {},\n"
 	"  \"control\":  \"%1$s.sock\",\n"
+	"  \"state\":    \"%1$s.state\",\n"
 	"  \"log\":      { \"level\": \"info\" }\n"
 	"}\n";
 
@@ -55,11 +56,11 @@ static const char next_text[] =
 	"  2. Put theirs into %2$s.peers.\n"
 	"  3. In %2$s.json, name what you offer and what you want:\n"
 	"       \"services\": { \"ssh\": { \"connect\": \"127.0.0.1:22\", \"allow\": [ "
-	"\"alice\" ] } }\n"
-	"       \"forward\":  [ { \"listen\": \"127.0.0.1:2222\", \"to\": \"alice\", "
+	"\"%5$s\" ] } }\n"
+	"       \"forward\":  [ { \"listen\": \"127.0.0.1:2222\", \"to\": \"%5$s\", "
 	"\"service\": \"ssh\" } ]\n"
 	"     and where a neighbour is:\n"
-	"       \"dial\": { \"alice\": \"192.0.2.7:%4$d\" }\n"
+	"       \"dial\": { \"%5$s\": \"192.0.2.7:%4$d\" }\n"
 	"  4. muses check %2$s.json && muses node %2$s.json\n";
 
 /* A new file for us alone; says so if it cannot be. */
@@ -105,7 +106,8 @@ static int write_all(const struct app *app, const char *folder_path, int folder,
 		code = write_new(app, folder, path[made], text[made]);
 	OPENSSL_cleanse(text[2], sizeof(text[2]));
 	if (code == APP_OK) {
-		printf(next_text, folder_path, name, line, PORT);
+		printf(next_text, folder_path, name, line, PORT,
+		       strcmp(name, "alice") == 0 ? "bob" : "alice");
 		return APP_OK;
 	}
 	for (int i = 0; i < made - 1; i++) /* All or nothing. */

@@ -401,6 +401,10 @@ int noise_shake_finish(struct muses_handshake *h, struct muses_shared *shared)
 	                                          : MUSES_EUSAGE;
 
 	h->finished = err == 0;
+	if (h->finished)
+		muses_count(h->layer, h->pattern == KEYS_IKPSK2
+		                              ? "handshakes with a key at hand"
+		                              : "handshakes at first contact");
 	return err;
 }
 
