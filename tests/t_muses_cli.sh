@@ -30,7 +30,7 @@ expect() {
 	[ "$got" -eq "$code" ] || echo "# exit code $got, not $code"
 }
 
-echo 1..58
+echo 1..59
 
 # ---- help and wrong arguments ---------------------------------------------------
 expect 0 '^muses [0-9]' "--version says which" "$muses" --version
