@@ -103,10 +103,14 @@ static void on_data(struct hostile *h, const struct core_packet *p, struct muses
 	struct muses_reader r;
 	struct core_frame f;
 	bool counts = false;
+	struct core_traffic *t = &h->traffic;
 
-	if (!h->keyed ||
-	    core_traffic_unseal(&h->traffic, p, b, core_loop_now(h->bench->loop)) >
-	            CORE_OPENED_NEW_STEP)
+	if (h->before.suite != NULL && p->epoch >> 10 == (h->before.generation & 63))
+		t = &h->before;
+	if (!h->keyed || core_traffic_unseal(t, p, b, core_loop_now(h->bench->loop)) >
+	                         CORE_OPENED_NEW_STEP)
+		return;
+	if (t != &h->traffic)
 		return;
 	core_ranges_add(&h->received, p->sequence, p->sequence);
 	r = muses_reader(b->data, b->size);
@@ -283,6 +287,67 @@ void hostile_mac1(const struct hostile *h, uint8_t *hello, size_t size)
 	memcpy(hello + size - 2 * CORE_MAC_SIZE, mac, CORE_MAC_SIZE);
 }
 
+/* ---- Re-Hello -------------------------------------------------------------------------
+ */
+
+void hostile_rehello(struct hostile *h)
+{
+	struct core_locator here = { 0 };
+	uint8_t na[CORE_NONCE_SIZE];
+
+	CU_ASSERT_EQUAL(core_rand_bytes(h->bench->rand, na, sizeof(na)), 0);
+	CU_ASSERT_EQUAL(
+		core_resume_ask(&h->resume, number_of(h->partial[!h->role]), na, &here),
+		0);
+	hostile_say(h, h->resume.question, CORE_REHELLO_BYTES);
+}
+
+static void new_keys(struct hostile *h, uint32_t generation,
+                     const struct core_resume_keys *keys)
+{
+	struct core_traffic fresh;
+
+	CU_ASSERT_EQUAL(core_traffic_open(&fresh, h->traffic.suite, generation,
+	                                  h->resume.mine_way, keys->traffic,
+	                                  h->traffic.session_id, &h->node->id,
+	                                  &h->victim->id),
+	                0);
+	core_traffic_release(&h->before);
+	h->before = h->traffic;
+	h->traffic = fresh;
+	core_ranges_clear(&h->received);
+}
+
+static void on_rehello(struct hostile *h, const struct core_packet *p,
+                       const uint8_t *data)
+{
+	struct core_resume_keys keys;
+	struct core_locator here = { 0 }, there;
+	uint8_t nb[CORE_NONCE_SIZE];
+
+	if (p->type == CORE_PACKET_REHELLO_ACK) {
+		if (core_resume_answered(&h->resume, p, data, p->length, &there, &keys) !=
+		    CORE_RESUME_ADOPTED)
+			return;
+		h->adopted++;
+		new_keys(h, h->resume.mine.number, &keys);
+	} else if (h->resumes) {
+		CU_ASSERT_EQUAL(core_rand_bytes(h->bench->rand, nb, sizeof(nb)), 0);
+		switch (core_resume_asked(&h->resume, p, data, p->length,
+		                          number_of(h->partial[!h->role]), nb, &here,
+		                          &there, &keys)) {
+		case CORE_RESUME_ANSWER:
+			new_keys(h, h->resume.theirs.number, &keys);
+			/* FALLTHROUGH */
+		case CORE_RESUME_REPEAT:
+			hostile_say(h, h->resume.answer, CORE_REHELLO_BYTES);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
 static void on_packet(void *owner, struct muses_buf *b, const struct muses_met *met)
 {
 	struct hostile *h = owner;
@@ -305,6 +370,8 @@ static void on_packet(void *owner, struct muses_buf *b, const struct muses_met *
 		on_hello_b(h, data, p.length);
 	else if (p.type == CORE_PACKET_DATA)
 		on_data(h, &p, b);
+	else if (h->keyed)
+		on_rehello(h, &p, data);
 	muses_buf_free(b);
 }
 
@@ -351,6 +418,7 @@ static void drop_keys(struct hostile *h)
 	h->keys = NULL;
 	if (h->keyed)
 		core_traffic_release(&h->traffic);
+	core_traffic_release(&h->before);
 	core_resume_release(&h->resume);
 	core_ranges_clear(&h->received);
 	h->keyed = h->confirmed = false;

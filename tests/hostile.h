@@ -46,8 +46,10 @@ struct hostile {
 	bool keyed, confirmed, refused;
 	uint8_t finished[32], expected[2][32], flags;
 	struct core_traffic traffic;
+	struct core_traffic before;     /* Of the generation before; or released. */
 	struct core_resume resume;
-	uint8_t root[CORE_SECRET_SIZE]; /* Of resumption. */
+	bool resumes;                   /* Answers Re-Hellos. */
+	unsigned adopted;               /* Answers that were good. */
 	struct core_ranges received;
 	unsigned packets[8];        /* By type. */
 	struct hostile_heard heard[0x80]; /* By type of frame. */
@@ -73,6 +75,9 @@ struct muses_writer *hostile_begin(struct hostile *h);
 void hostile_send(struct hostile *h);
 /* hostile_send(), then a second passes. */
 void hostile_send_wait(struct hostile *h);
+/* Ask with a new REHELLO; h->resume.question holds it.  The answer, when it comes, is
+ * adopted, and what follows is sealed with the new keys. */
+void hostile_rehello(struct hostile *h);
 /* mac1 anew, for who changed a HELLO_A: its key is no secret. */
 void hostile_mac1(const struct hostile *h, uint8_t *hello, size_t size);
 /* OPEN of stream, for service "s0". */
