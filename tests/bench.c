@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "core/packet.h"
 
+#include <muses/identity.h>
 #include <muses/noise.h>
 
 #include <tests/tap.h>
@@ -498,21 +499,53 @@ void bench_open(struct bench *b, uint64_t seed)
 	folder_text(&b->folder, "psk.json", psk, 0600);
 }
 
+struct muses_suite *bench_suite(void)
+{
+	return &witness_suite;
+}
+
+void bench_use_noise(struct bench *b)
+{
+	static const char *const names[] = { "bob", "alice", "relay", "eve" };
+	char peers[sizeof(names) / sizeof(names[0]) * MUSES_PEER_TEXT_MAX] = "";
+
+	b->noise = true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char text[MUSES_IDENTITY_TEXT_MAX], line[MUSES_PEER_TEXT_MAX], file[32];
+		uint8_t seed[32], key[32];
+
+		CU_ASSERT_EQUAL_FATAL(core_rand_bytes(b->rand, seed, sizeof(seed)), 0);
+		CU_ASSERT_EQUAL_FATAL(muses_identity_text(seed, text), 0);
+		snprintf(file, sizeof(file), "%s.key", names[i]);
+		folder_text(&b->folder, file, text, 0600);
+		CU_ASSERT_EQUAL_FATAL(muses_ed25519_public(seed, key), 0);
+		muses_peer_text(names[i], key, line);
+		strcat(peers, line);
+	}
+	folder_text(&b->folder, "peers", peers, 0600);
+}
+
 struct bench_node *bench_add(struct bench *b, const char *name, const char *dial,
                              const char *routes)
 {
 	struct bench_node *n = &b->node[b->count++];
 	struct core_env env = { 0 };
+	char own[100];
 
 	n->bench = b;
 	n->env = env;
 	snprintf(n->name, sizeof(n->name), "%s", name);
+	snprintf(own, sizeof(own),
+	         "{\"plugin\":\"noise\",\"identity\":\"%s.key\",\"peers\":\"peers\"}",
+	         name);
 	n->config = core_format(
 		"{\"keys\":%s,\"security\":[%s],\"reliability\":%s,"
 		"\"overlay\":{\"plugin\":\"cloak_static\",\"routes\":%s},"
 		"\"transport\":[{\"plugin\":\"memory\",\"listen\":[\"%s\"],\"dial\":%s}]"
 		"}",
-		b->keys != NULL ? b->keys : "{\"plugin\":\"psk\",\"file\":\"psk.json\"}",
+		b->noise          ? own
+		: b->keys != NULL ? b->keys
+				  : "{\"plugin\":\"psk\",\"file\":\"psk.json\"}",
 		b->security != NULL ? b->security : "{\"plugin\":\"witness\"}",
 		b->reliability != NULL ? b->reliability : "{\"plugin\":\"srm\"}", routes,
 		name, dial);

@@ -79,6 +79,7 @@ struct bench {
 	uint64_t data_packets, rehello_packets, other_packets;
 	struct bench_capture *captured; /* Some packets, to replay. */
 	struct core_sessions_config config;
+	bool noise;                /* Each node has a key of its own. */
 	const char *keys, *security, *reliability; /* JSON objects; NULL: psk, a witness
 	                                              * over aes_gcm, srm */
 };
@@ -87,6 +88,10 @@ struct bench {
 void bench_open(struct bench *b, uint64_t seed);
 /* Everything closed; returns buffers that were never given back. */
 size_t bench_close(struct bench *b);
+/* Before nodes are added: they shall know each other by keys of their own. */
+void bench_use_noise(struct bench *b);
+/* The suite of the witness, to lower its limits. */
+struct muses_suite *bench_suite(void);
 /* dial: JSON object or "{}"; routes likewise. */
 struct bench_node *bench_add(struct bench *b, const char *name, const char *dial,
                              const char *routes);

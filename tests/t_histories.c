@@ -161,6 +161,8 @@ static bool live(uint64_t seed)
 
 	bench_open(&b, seed);
 	relay = often(&b, 60);
+	if (seed % 4 == 3)
+		bench_use_noise(&b);
 	if (relay)
 		bench_with_relay(&b);
 	else
@@ -214,7 +216,9 @@ static void every_history_ends_well(void)
 	unsigned failed = 0;
 	uint64_t held;
 
-	live(0); /* What the bench keeps for good is there from now on. */
+	/* What the bench keeps for good is there from now on. */
+	live(0);
+	live(3);
 	held = core_mem_count();
 	for (uint64_t seed = first; seed < first + count && failed < 5; seed++) {
 		if (live(seed))
