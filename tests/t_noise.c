@@ -946,6 +946,13 @@ static void out_of_memory_leaves_nothing_behind(void)
 	open_world(&w);
 	a = add(&w, "alice", "bob");
 	b = add(&w, "bob", "alice");
+	/* Counters stay once they are there. */
+	for (unsigned side = 0; side < 2; side++) {
+		struct muses_layer *l = side == 0 ? &a->layer : &b->layer;
+
+		muses_count(l, "handshakes at first contact");
+		muses_count(l, "handshakes with a key at hand");
+	}
 	before = core_mem_count();
 	for (unsigned round = 0; round < 2; round++) {
 		bool blown = true;
