@@ -11,7 +11,6 @@
 
 static struct bench b;
 static struct hostile h;
-static struct meddler m;
 
 static void begin(void)
 {
@@ -405,52 +404,6 @@ static void answers_nobody_waits_for_are_dropped(void)
 	end();
 }
 
-/* ---- a relay in between -------------------------------------------------------------
- */
-
-/* The at-th byte of the first packet of type is flipped: the forged one comes
- * first, then (or not: lost) the true one. */
-static enum meddling flip_one(struct meddler *me, const char *from, const char *to,
-                              struct core_packet *p, uint8_t *packet, size_t *size)
-{
-	if (p->type != me->type || me->done)
-		return MEDDLE_PASS;
-	me->done = true;
-	me->seen = (unsigned)*size;
-	if (me->at >= *size)
-		return MEDDLE_DROP;
-	packet[me->at] ^= (uint8_t)(1u << me->at % 8);
-	core_hub_inject(b.hub, from, to, me->whole, me->head + *size);
-	packet[me->at] ^= (uint8_t)(1u << me->at % 8);
-	return MEDDLE_PASS;
-}
-
-static void a_byte_flipped_anywhere_delays_a_handshake_at_most(void)
-{
-	static const uint8_t types[] = { CORE_PACKET_HELLO_A, CORE_PACKET_HELLO_B,
-		                         CORE_PACKET_RETRY, CORE_PACKET_DATA };
-
-	for (size_t i = 0; i < sizeof(types); i++)
-		for (unsigned at = 0; at == 0 || at <= m.seen; at++) {
-			struct bench_pair *p;
-
-			bench_open(&b, at);
-			bench_pair_of_nodes(&b);
-			bench_run(&b, SECONDS(1));
-			meddler_open(&m, &b, flip_one);
-			m.type = types[i];
-			m.at = at;
-			p = bench_stream(&b, &b.node[0], &b.node[1], 100, 100);
-			bench_run(&b, SECONDS(20));
-			TAP_NOTE_IF(!bench_complete(p), "type %u byte %u", types[i], at);
-			CU_ASSERT_TRUE(bench_complete(p));
-			CU_ASSERT_EQUAL(core_sessions_count(b.node[0].sessions), 1);
-			CU_ASSERT_EQUAL(core_sessions_count(b.node[1].sessions), 1);
-			CU_ASSERT_EQUAL(b.sealed_twice, 0);
-			CU_ASSERT_EQUAL(bench_close(&b), 0);
-		}
-}
-
 static const struct tap_test tests[] = {
 	{ "cut and stretched Hellos are met with silence",
 	  cut_and_stretched_hellos_are_met_with_silence },
@@ -479,8 +432,6 @@ static const struct tap_test tests[] = {
 	{ "an answer that was not asked for ends the attempt, no more",
 	  an_answer_that_was_not_asked_for_ends_the_attempt },
 	{ "answers nobody waits for are dropped", answers_nobody_waits_for_are_dropped },
-	{ "a byte flipped anywhere delays a handshake at most",
-	  a_byte_flipped_anywhere_delays_a_handshake_at_most },
 	TAP_END,
 };
 
