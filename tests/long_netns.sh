@@ -40,7 +40,7 @@ make_node() { # NAME TRANSPORT [OVERLAY]
 		"overlay": { "plugin": "cloak_static" $3 }, "transport": [ $2 ] } }
 	END
 	"$muses" check "$1.json" || exit 99
-	in_space "$1" "$muses" node "$1.json" 2>"$1.log" &
+	ip netns exec "$space-$1" "$muses" node "$1.json" 2>"$1.log" & # No function: $! is the node.
 	pids="$pids $!"
 }
 # impair makes it slow enough that the files are on their way all the time.
