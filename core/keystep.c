@@ -22,9 +22,12 @@ enum { ASK = 0, ANSWER = 1 };
 enum { SENDING = 0, RECEIVING = 1 };
 /* Traffic since the last KEYSTEP that is no more than its own does not call for one. */
 #define KEYSTEP_OWN_BYTES 1024u
+/* An ask that came when the peer had a Re-Hello in hand is not answered. */
+#define ANSWER_NS (60 * MUSES_S)
 
 struct core_keystep {
-	bool asked; /* We asked; else we answered. */
+	bool asked;        /* We asked; else we answered. */
+	uint64_t until_ns; /* An ask without an answer is given up then. */
 	uint32_t number;
 	uint8_t secret[32]; /* Ours; cleansed once used. */
 	uint8_t share[32];  /* What we sent. */
@@ -47,6 +50,7 @@ static struct core_keystep *keystep_new(struct core_session *s, bool asked,
 	if (k == NULL)
 		return NULL;
 	k->asked = asked;
+	k->until_ns = core_session_now(s) + ANSWER_NS;
 	k->number = number;
 	s->table->public_key_operations++;
 	if (core_rand_bytes(s->table->env->rand, k->secret, sizeof(k->secret)) != 0 ||
@@ -195,6 +199,13 @@ uint64_t core_keystep_due(struct core_session *s, uint64_t now_ns)
 {
 	uint64_t moved = s->bytes_sent + s->bytes_received;
 
+	if (s->keystep != NULL && s->keystep->asked && !s->resume.mine.present) {
+		if (now_ns < s->keystep->until_ns)
+			return s->keystep->until_ns;
+		core_session_count(s, "KEYSTEP not answered");
+		core_keystep_release(s);
+		s->keystep_ns = now_ns;
+	}
 	/* The lower id asks; an idle session has nothing to heal and stays silent. */
 	if (s->table->config.keystep_s == 0 || s->resume.mine_way != CORE_FROM_LOWER ||
 	    s->state != CORE_SESSION_ESTABLISHED || !s->confirmed || s->keystep != NULL ||
