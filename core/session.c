@@ -196,7 +196,7 @@ void core_session_poll(struct core_session *s)
 		if (keystep < due)
 			due = keystep;
 	}
-	if (s->starved && now + STARVED_NS < due)
+	if ((s->starved || s->starving) && now + STARVED_NS < due)
 		due = now + STARVED_NS;
 	if (s->state == CORE_SESSION_CONNECTING && s->handshake == NULL &&
 	    now + BEGIN_AGAIN_NS < due)
@@ -219,6 +219,10 @@ static void on_timer(struct muses_timer *t)
 	/* Memory was short when the last one began or ended. */
 	if (s->state == CORE_SESSION_CONNECTING)
 		core_handshake_begin(s);
+	if (s->starving) {
+		s->starving = false;
+		core_streams_feed(s);
+	}
 	core_session_wake(s);
 }
 

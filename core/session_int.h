@@ -221,6 +221,7 @@ struct core_session {
 	uint32_t positions_out;         /* Streams whose POSITION is due or under way. */
 	bool blocked;                   /* The overlay's queue is full. */
 	bool starved;                   /* No memory, or no key, to send with: try again. */
+	bool starving;                  /* A user found no memory to write to: wake it. */
 	bool deaf;                      /* No memory for what the packet at hand brought:
 	                                 * as if it had been lost. */
 	struct core_locator peer_locator;
@@ -406,6 +407,8 @@ void core_streams_restart(struct core_session *s);
 void core_streams_end_sent(struct core_session *s, enum core_reason reason);
 /* What held all of them back is gone: those with something to send are due. */
 void core_streams_wake(struct core_session *s);
+/* Memory was short: users who wait for room may try again. */
+void core_streams_feed(struct core_session *s);
 /* The users are gone without a word: free all. */
 void core_streams_abandon(struct core_session *s);
 void core_streams_notify(struct core_session *s, uint8_t news);

@@ -409,6 +409,22 @@ void core_streams_wake(struct core_session *s)
 	}
 }
 
+void core_streams_feed(struct core_session *s)
+{
+	struct core_hash_node *n;
+	size_t place = 0;
+
+	for (n = core_hash_next(&s->streams, &place, NULL); n != NULL;
+	     n = core_hash_next(&s->streams, &place, n)) {
+		struct core_stream *st = muses_container(n, struct core_stream, node);
+
+		if (st->wants_space && core_stream_space(st) > 0) {
+			st->wants_space = false;
+			core_stream_tell(st, CORE_NEWS_WRITABLE);
+		}
+	}
+}
+
 void core_streams_abandon(struct core_session *s)
 {
 	struct core_hash_node *n, *next;

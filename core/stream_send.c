@@ -80,8 +80,14 @@ size_t core_stream_reserve(struct core_stream *st, struct iovec *iov, size_t mos
 		iov[count++] = (struct iovec){ b->data, size };
 		room -= size;
 	}
-	if (count == 0)
+	if (count == 0) {
 		st->wants_space = true;
+		if (room > 0 && most > 0) {
+			/* Memory does not tell when there is some again. */
+			st->session->starving = true;
+			core_session_wake(st->session);
+		}
+	}
 	return count;
 }
 
