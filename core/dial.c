@@ -283,7 +283,7 @@ void core_dial_stop(struct core_links *links)
 		muses_timer_stop(&d->timer);
 }
 
-void core_dial_again(struct core_links *links)
+void core_dial_again(struct core_links *links, uint64_t wait_ns)
 {
 	for (struct core_dial *d = links->dials; d != NULL; d = d->next) {
 		d->wait_ns = LEAST_WAIT;
@@ -296,7 +296,7 @@ void core_dial_again(struct core_links *links)
 				core_link_close(d->attempt[i], "the network changed", -1);
 		d->wait_ns = LEAST_WAIT;
 		d->at = 0;
-		arm(d, 0);
+		arm(d, wait_ns);
 	}
 }
 

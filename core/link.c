@@ -287,7 +287,7 @@ void core_links_close(struct core_links *links)
 	muses_free(links);
 }
 
-void core_links_network_changed(struct core_links *links)
+void core_links_network_changed(struct core_links *links, uint64_t settle_ns)
 {
 	/* An answer that takes longer than this after a change of address or route
 	 * is not worth waiting for: a new link would be faster. */
@@ -309,7 +309,7 @@ void core_links_network_changed(struct core_links *links)
 				core_link_ask(k, dead_ns);
 		}
 	}
-	core_dial_again(links);
+	core_dial_again(links, settle_ns);
 }
 
 void core_links_hurry(struct core_links *links, bool hurry)

@@ -34,8 +34,8 @@ void core_links_start(struct core_links *links);
 void core_links_stop(struct core_links *links);
 void core_links_close(struct core_links *links);
 /* Addresses or routes of this machine changed: drop channels that are not alive,
- * dial everything at once. */
-void core_links_network_changed(struct core_links *links);
+ * and after settle_ns dial everything. */
+void core_links_network_changed(struct core_links *links, uint64_t settle_ns);
 /* Does a suspended session need peers?  Then no redial waits over 1 s. */
 void core_links_hurry(struct core_links *links, bool hurry);
 /* Nodes that may link because the configuration names them (overlay routes). */

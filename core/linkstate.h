@@ -148,8 +148,8 @@ int core_dial_add(struct core_links *links, struct muses_layer *l, const char *n
 void core_dial_start(struct core_links *links);
 void core_dial_stop(struct core_links *links);
 void core_dial_free(struct core_links *links);
-/* Start again without waiting: the network changed. */
-void core_dial_again(struct core_links *links);
+/* Start again, after wait_ns: the network changed. */
+void core_dial_again(struct core_links *links, uint64_t wait_ns);
 void core_dial_hurry(struct core_links *links);
 /* Does link, whose dial is set, lead to the node we wanted? */
 bool core_dial_wanted(const struct core_dial *dial, const struct muses_id *id);

@@ -127,12 +127,16 @@ static json_t *host_session_info(void *owner, const struct muses_id *id)
 	return one;
 }
 
+/* The kernel tells of an interface some ms before the other end of the cable listens.
+ * Who dials in between loses ARP's question, which is asked again only after 1 s. */
+#define SETTLE (30 * MUSES_MS)
+
 static void node_network_changed(void *owner)
 {
 	struct core_node *node = owner;
 
 	core_log(node->env->log, MUSES_DEBUG, "node", "addresses or routes have changed");
-	core_links_network_changed(node->links);
+	core_links_network_changed(node->links, SETTLE);
 }
 
 static void keep_state(struct core_node *node)

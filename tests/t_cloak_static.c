@@ -142,7 +142,7 @@ static void a_path_goes_and_comes(void)
 	CU_ASSERT(!ops->writable(&n.a->overlay, &n.b->id));
 	CU_ASSERT_EQUAL(net_send(n.a, n.b, "lost"), MUSES_EUNREACHABLE);
 	core_hub_cut(n.net.hub, "alice", "r1", false);
-	core_links_network_changed(n.a->links);
+	core_links_network_changed(n.a->links, 0);
 	net_run(&n.net, 10);
 	CU_ASSERT_STRING_EQUAL(n.a->events, "down:bob up:bob writable:bob ");
 	CU_ASSERT_EQUAL(net_send(n.a, n.b, "found"), 0);
@@ -173,7 +173,7 @@ static void a_relay_says_no_and_then_yes(void)
 	CU_ASSERT_STRING_EQUAL(n.a->events, "moved:bob ");
 	n.a->events[0] = '\0';
 	core_hub_cut(n.net.hub, "bob", "r1", false);
-	core_links_network_changed(n.b->links);
+	core_links_network_changed(n.b->links, 0);
 	net_run(&n.net, 1);
 	CU_ASSERT_STRING_EQUAL(n.a->events, "up:bob writable:bob ");
 	net_close(&n.net);
@@ -224,7 +224,7 @@ static void hints_are_passed_on(void)
 	CU_ASSERT_STRING_EQUAL(a->events, "moved:bob ");
 	a->events[0] = '\0';
 	core_hub_cut(net.hub, "bob", "r2", false);
-	core_links_network_changed(b->links);
+	core_links_network_changed(b->links, 0);
 	net_run(&net, 1);
 	CU_ASSERT_STRING_EQUAL(a->events, "up:bob writable:bob ");
 	net_close(&net);

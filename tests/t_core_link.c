@@ -414,12 +414,12 @@ static void a_newer_link_replaces_the_older(void)
 	net_run(&net, 10);
 	/* Her end breaks during a cut: bob is not told. */
 	core_hub_cut(net.hub, "alice", "bob", true);
-	core_links_network_changed(a->links);
+	core_links_network_changed(a->links, 0);
 	net_run(&net, 2100); /* The ping of the change finds nobody. */
 	CU_ASSERT(!net_linked(a, b));
 	CU_ASSERT(net_linked(b, a));
 	core_hub_cut(net.hub, "alice", "bob", false);
-	core_links_network_changed(a->links);
+	core_links_network_changed(a->links, 0);
 	net_run(&net, 50);
 	CU_ASSERT(net_linked(a, b));
 	CU_ASSERT_EQUAL(core_hub_counts(net.hub).ends, 2);
@@ -524,7 +524,7 @@ static void redialling_backs_off_and_starts_anew(void)
 	core_links_hurry(a->links, false);
 	net_run(&net, 60 * 1000);
 	core_hub_set(net.hub, "alice", "bob", &fine);
-	core_links_network_changed(a->links);
+	core_links_network_changed(a->links, 0);
 	net_run(&net, 10);
 	CU_ASSERT(net_linked(a, b));
 	net_close(&net);

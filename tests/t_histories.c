@@ -117,11 +117,11 @@ static void something_happens(struct bench *b, bool relay)
 		for (int i = 0; i < 2; i++) {
 			core_hub_break(b->hub, b->node[i].name,
 			               relay ? b->node[2].name : b->node[!i].name);
-			core_links_network_changed(b->node[i].links);
+			core_links_network_changed(b->node[i].links, 0);
 		}
 		break;
 	case 6:
-		core_links_network_changed(b->node[dice(b, 2)].links);
+		core_links_network_changed(b->node[dice(b, 2)].links, 0);
 		break;
 	case 7:
 		if (relay) { /* The relay is killed, and comes back. */

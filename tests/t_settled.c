@@ -247,7 +247,7 @@ static void data_flows_three_round_trips_after_the_link_is_up(void)
 	core_hub_break(b.hub, "bob", "alice");
 	bench_run(&b, MUSES_MS);
 	received = p->acceptor.received;
-	core_links_network_changed(b.node[0].links);
+	core_links_network_changed(b.node[0].links, 0);
 	while (p->acceptor.received == received && ms < 5000) {
 		bench_run(&b, MUSES_MS);
 		ms++;
