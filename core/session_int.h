@@ -6,7 +6,7 @@
  * What the files of the session engine share; nobody else includes this.
  *
  *   session.c     the table, states, timers, what the node asks
- *   handshake.c   Hello, Retry, Finished
+ *   handshake.c hello_initiator.c hello_responder.c   Hello, Retry, Finished
  *   rehello.c     Re-Hello, generations, suspend and resume, KEYSTEP
  *   keystep.c     fresh X25519 shares, mixed in on the way
  *   send.c        from what is due to sealed packets
@@ -247,7 +247,7 @@ struct core_session {
 	struct core_session *dead_next; /* In table->dead. */
 };
 
-struct core_hello_record; /* Of a peer: see handshake.c. */
+struct core_hello_record; /* Of a peer: see hello_responder.c. */
 
 struct core_sessions {
 	struct core_env *env;

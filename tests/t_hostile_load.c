@@ -254,6 +254,8 @@ static void an_idle_session_takes_at_most_8_kib(void)
 	each = (allocated() - before) / 1000;
 	core_pool_counts(b.node[0].env.pool, &counts);
 	tap_note("%zu bytes a session, contexts of the cipher included", each);
+	if (each == 0)
+		tap_skip("this allocator does not tell what is out");
 	CU_ASSERT_EQUAL(core_sessions_count(victim()), 1001);
 	CU_ASSERT_TRUE(each <= 8192);
 	CU_ASSERT_EQUAL(counts.bytes_out, 0);
@@ -282,6 +284,8 @@ static void an_idle_stream_takes_at_most_2_kib(void)
 	/* Both ends are in this process. */
 	each = (allocated() - before) / 20000;
 	tap_note("%zu bytes a stream", each);
+	if (each == 0)
+		tap_skip("this allocator does not tell what is out");
 	CU_ASSERT_TRUE(each <= 2048);
 	for (size_t i = 0; i < 2; i++) {
 		core_pool_counts(b.node[i].env.pool, &counts);
