@@ -412,7 +412,7 @@ bool core_handshake_data(struct core_sessions *table, struct muses_buf *b,
 	}
 	core_handshake_cancel(s);
 	goes_on = s->keyed && core_payload_has(&h->payload, CORE_PAYLOAD_RESUME) &&
-	          memcmp(h->payload.resume, s->lineage, CORE_LINEAGE_SIZE) == 0;
+	          muses_equal_secret(h->payload.resume, s->lineage, CORE_LINEAGE_SIZE);
 	if (!core_handshake_install(h, s, goes_on)) {
 		muses_buf_free(b);
 		return true;

@@ -8,8 +8,10 @@
  */
 #include "core/session_int.h"
 
-/* A slice this small is copied, so that it does not hold a large block. */
+/* A slice this small is copied, and so is less than that part of its packet: or it
+ * would hold a block many times its size, which no window counts. */
 #define COPY_BELOW 1024u
+#define COPY_PART  4u
 /* Frame headers and rounding that keep a full packet from being quite full. */
 #define STREAM_SLACK 64u
 
@@ -19,16 +21,17 @@ static const char *const refusals[] = {
 	[CORE_NOT_AUTHENTIC] = "not authentic",
 };
 
-/* The bytes of a STREAM frame as a buffer of their own.  *rest holds the packet from
- * somewhere at or before data on; it is cut behind the frame, or given whole. */
+/* The bytes of a STREAM frame as a buffer of their own.  *rest holds the packet, of
+ * whole bytes, from somewhere at or before data on; it is cut behind the frame, or given
+ * away. */
 static struct muses_buf *slice_of(struct core_session *s, struct muses_buf **rest,
-                                  const uint8_t *data, size_t size)
+                                  size_t whole, const uint8_t *data, size_t size)
 {
 	struct core_pool *pool = s->table->env->pool;
 	struct muses_buf *b = *rest, *slice;
 	size_t before = (size_t)(data - b->data);
 
-	if (size < COPY_BELOW) {
+	if (size < COPY_BELOW || size < whole / COPY_PART) {
 		slice = core_buf_new(pool, 0, size);
 		if (slice != NULL)
 			memcpy(muses_buf_append(slice, size), data, size);
@@ -46,7 +49,7 @@ static struct muses_buf *slice_of(struct core_session *s, struct muses_buf **res
 }
 
 static void on_stream(struct core_session *s, const struct core_frame *f,
-                      struct muses_buf **rest)
+                      struct muses_buf **rest, size_t whole)
 {
 	struct core_stream *st = core_stream_find(s, f->stream);
 	struct muses_buf *slice = NULL;
@@ -59,7 +62,7 @@ static void on_stream(struct core_session *s, const struct core_frame *f,
 		return;
 	}
 	if (f->size > 0 && f->value + f->size > st->receive.contiguous) {
-		slice = slice_of(s, rest, f->data, f->size);
+		slice = slice_of(s, rest, whole, f->data, f->size);
 		if (slice == NULL) {
 			core_session_count(s, "no buffer to receive with");
 			s->deaf = true;
@@ -133,7 +136,7 @@ static void on_finished(struct core_session *s, const struct core_frame *f)
 }
 
 static void on_frame(struct core_session *s, struct core_traffic *t,
-                     const struct core_frame *f, struct muses_buf **rest)
+                     const struct core_frame *f, struct muses_buf **rest, size_t whole)
 {
 	const struct muses_overlay_ops *overlay = s->table->overlay_ops;
 
@@ -152,7 +155,7 @@ static void on_frame(struct core_session *s, struct core_traffic *t,
 		break;
 	case CORE_FRAME_STREAM:
 	case CORE_FRAME_STREAM_END:
-		on_stream(s, f, rest);
+		on_stream(s, f, rest, whole);
 		break;
 	case CORE_FRAME_RESET:
 	case CORE_FRAME_REJECT:
@@ -238,7 +241,7 @@ void core_session_frames(struct core_session *s, struct core_traffic *t,
 	s->deaf = false;
 	while (!s->closing && core_frame_read(&r, &f)) {
 		counted = counted || counts(f.type);
-		on_frame(s, t, &f, &rest);
+		on_frame(s, t, &f, &rest, size);
 	}
 	if (!s->closing && !muses_read_finished(&r))
 		core_session_violated(s, "malformed frames");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two honest nodes that shake hands over wires on which somebody loses, doubles,
- * delays and changes packets.
+ * Two honest nodes on wires on which somebody loses, doubles, delays and changes
+ * packets.
  */
 #include "tests/hostile.h"
 
@@ -177,6 +177,75 @@ static void ten_seconds_without_one_kind_of_packet_are_survived(void)
 			}
 }
 
+/* ---- sealed packets ------------------------------------------------------------------
+ */
+
+static enum meddling flip_or_cut(struct meddler *me, const char *from, const char *to,
+                                 struct core_packet *p, uint8_t *packet, size_t *size)
+{
+	(void)to;
+	if (p->type != CORE_PACKET_DATA || strcmp(from, "bob") != 0 || me->done)
+		return MEDDLE_PASS;
+	/* The tampered one first, then the true one, as a relay that is slow could. */
+	if (me->at < *size) {
+		packet[me->at] ^= (uint8_t)(1u << me->bit);
+		core_hub_inject(b.hub, from, to, me->whole, me->head + *size);
+		packet[me->at] ^= (uint8_t)(1u << me->bit);
+	} else if (me->at < 2 * *size) {
+		core_hub_inject(b.hub, from, to, me->whole, me->head + me->at - *size);
+	}
+	me->done = true;
+	return MEDDLE_PASS;
+}
+
+static void no_flipped_or_cut_packet_changes_anything(void)
+{
+	bench_open(&b, 5);
+	bench_pair_of_nodes(&b);
+	meddler_open(&m, &b, flip_or_cut);
+	m.done = true;
+	bench_stream(&b, &b.node[0], &b.node[1], 100, 0);
+	CU_ASSERT(bench_finish(&b, SECONDS(5)));
+	for (m.at = 0; m.at < BENCH_STREAMS - 1; m.at++) {
+		struct bench_pair *p;
+
+		m.bit = m.at % 8;
+		m.done = false;
+		p = bench_stream(&b, &b.node[0], &b.node[1], 20, 0);
+		bench_run(&b, SECONDS(1));
+		TAP_NOTE_IF(!bench_complete(p), "byte %u", m.at);
+		CU_ASSERT_TRUE(bench_complete(p));
+	}
+	CU_ASSERT_EQUAL(bench_counted(&b.node[1], "malformed frames"), 0);
+	CU_ASSERT_TRUE(bench_counted(&b.node[1], "not authentic") > 50);
+	CU_ASSERT_EQUAL(b.sealed_twice, 0);
+	CU_ASSERT_EQUAL(bench_close(&b), 0);
+}
+
+static enum meddling twice(struct meddler *me, const char *from, const char *to,
+                           struct core_packet *p, uint8_t *packet, size_t *size)
+{
+	(void)packet;
+	me->seen++;
+	if (p->type != CORE_PACKET_DATA)
+		return MEDDLE_PASS;
+	/* Also to where it came from, as if it were for its sender. */
+	core_hub_inject(b.hub, to, from, me->whole, me->head + *size);
+	return MEDDLE_TWICE;
+}
+
+static void replayed_and_reflected_packets_are_dropped(void)
+{
+	bench_open(&b, 6);
+	bench_pair_of_nodes(&b);
+	meddler_open(&m, &b, twice);
+	bench_stream(&b, &b.node[0], &b.node[1], 100000, 50000);
+	CU_ASSERT(bench_finish(&b, SECONDS(30)));
+	CU_ASSERT_TRUE(bench_counted(&b.node[0], "replayed") > 0);
+	CU_ASSERT_TRUE(bench_counted(&b.node[1], "replayed") > 0);
+	CU_ASSERT_EQUAL(bench_close(&b), 0);
+}
+
 static const struct tap_test tests[] = {
 	{ "a byte flipped anywhere delays a handshake at most",
 	  a_byte_flipped_anywhere_delays_a_handshake_at_most },
@@ -186,6 +255,10 @@ static const struct tap_test tests[] = {
 	  any_packet_of_a_handshake_may_be_lost_doubled_or_late },
 	{ "ten seconds without one kind of packet are survived",
 	  ten_seconds_without_one_kind_of_packet_are_survived },
+	{ "no flipped or cut packet changes anything",
+	  no_flipped_or_cut_packet_changes_anything },
+	{ "replayed and reflected packets are dropped",
+	  replayed_and_reflected_packets_are_dropped },
 	TAP_END,
 };
 
