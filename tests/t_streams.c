@@ -41,7 +41,8 @@ static void a_slow_reader_holds_up_nobody_else(void)
 
 static void a_refusal_reaches_the_opener_with_its_reason(void)
 {
-	for (int reason = CORE_REASON_NO_SERVICE; reason <= CORE_REASON_LIMIT; reason++) {
+	for (unsigned reason = CORE_REASON_NO_SERVICE; reason <= CORE_REASON_LIMIT;
+	     reason++) {
 		struct bench_pair *p;
 
 		bench_open(&b, 1);
